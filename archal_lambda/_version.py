@@ -1,0 +1,3 @@
+"""Owns the version number; the build reads it here. Must hold nothing else."""
+
+__version__ = "0.1.0"

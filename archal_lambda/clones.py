@@ -1,0 +1,283 @@
+"""The synchronous clients of running clones.
+
+This module owns `Clones` and `Clone`: which base, headers and deadline a call gets. It must not know how a
+request travels.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+
+from archal_lambda.core.calls import CallHook, Terms
+from archal_lambda.core.deadline import DEFAULT_TIMEOUT, Deadline, Timeout
+from archal_lambda.core.exchange import Plan, RetryPolicy
+from archal_lambda.core.paging import Pages
+from archal_lambda.core.response import Response
+from archal_lambda.core.settings import Settings
+from archal_lambda.core.verbs import Verbs
+from archal_lambda.errors import ArchalError, TransportError, UnknownCloneError
+from archal_lambda.transports._urllib3 import MAX_RESPONSE_BYTES, UrllibTransport
+from archal_lambda.transports.base import Transport, call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from archal_lambda.core.request import CallOptions, Request
+    from archal_lambda.core.targets import BaseUrl
+
+__all__ = ["Clone", "Clones"]
+
+T = TypeVar("T")
+
+
+class Clones:
+    """The clones of a session, by name.
+
+    Args:
+        settings: Where the clones are and what proves to Archal who calls.
+        transport: What sends; None makes one.
+        timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a transport failure. A status is never retried: it is what the test is about.
+        max_response_bytes: Largest answer accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it.
+
+    Raises:
+        ConfigurationError: If the settings name no clone and no session, or no route header.
+        ValueError: If the timeout is out of range.
+
+    Example:
+        >>> clones = Clones.from_env({
+        ...     "AGENT_CLONE_URLS": '{"github": "https://clone.test/github/api"}',
+        ...     "AGENT_ROUTE_HEADERS": '{"x-route-authorization": "Bearer t"}',
+        ... })
+        >>> clones["github"]
+        <Clone github at https://clone.test/github/api>
+    """
+
+    def __init__(  # noqa: PLR0913 - each by name
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+    ) -> None:
+        settings.require_clones()
+        self._settings = settings
+        self._transport: Transport = transport or UrllibTransport(
+            ca_file=settings.ca_file, max_response_bytes=max_response_bytes
+        )
+        self._terms = Terms(
+            headers=settings.require_route(),
+            timeout=Timeout.of(timeout),
+            plan=Plan(retry or RetryPolicy()),
+            on_call=on_call,
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
+        """Make clients from environment variables, without I/O.
+
+        Args:
+            environ: The variables; None means those of the process.
+            **options: As in the constructor.
+
+        Returns:
+            The clients.
+
+        Raises:
+            ConfigurationError: If a variable is missing or wrong; the error names it.
+        """
+        return cls(Settings.from_env(environ), **options)
+
+    def __getitem__(self, clone: str) -> Clone:
+        return Clone(clone, self._settings.base_url(clone), self._transport, self._terms)
+
+    def __contains__(self, clone: object) -> bool:
+        try:
+            self._settings.base_url(str(clone))
+        except UnknownCloneError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings.clone_urls)
+
+    def __len__(self) -> int:
+        return len(self._settings.clone_urls)
+
+    def with_deadline(self, deadline: Deadline) -> Self:
+        """Cap every call.
+
+        Args:
+            deadline: When all calls must be over, whatever their own timeouts say.
+
+        Returns:
+            A view of these clones that shares their connections.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._terms = self._terms.capped(deadline)
+        return view
+
+    def gather(
+        self,
+        calls: Iterable[tuple[str, Request]],
+        *,
+        max_concurrency: int = 8,
+        timeout: float | None = None,
+    ) -> list[Response | ArchalError]:
+        """Make calls side by side, on threads, under one deadline.
+
+        Args:
+            calls: Clone names and requests.
+            max_concurrency: Most calls under way at once.
+            timeout: Seconds for all of them together; None means the total of the client's timeout. A
+                request's own timeout applies besides.
+
+        Returns:
+            For each call, in order, its response or its error. No call is left running.
+
+        Raises:
+            UnknownCloneError: If a clone is not known; then nothing is sent.
+            ValueError: If a request or an argument is not allowed; then nothing is sent.
+        """
+        if max_concurrency < 1:
+            raise ValueError("max_concurrency must be 1 or more")
+        budget = self._terms.timeout if timeout is None else Timeout.of(timeout)
+        view = self.with_deadline(Deadline.after(budget.total))
+        ready = [(view[name], request) for name, request in calls]
+        for clone, request in ready:  # a wrong one is found before the first is sent
+            clone.check(request)
+        if not ready:
+            return []
+
+        def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
+            clone, request = call
+            try:
+                return clone.send(request)
+            except ArchalError as error:
+                return error
+
+        pool = ThreadPoolExecutor(min(max_concurrency, len(ready)), "archal-lambda-gather")
+        try:
+            return list(pool.map(outcome, ready))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """Close idle connections; a later call opens new ones."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Clones {', '.join(self) or 'of a session'}>"
+
+
+class Clone(Verbs[Response]):
+    """One clone of a session; get it as `clones["github"]`.
+
+    A clone's 4xx and 5xx are returned, not raised: they are the behaviour under test. Ask for an error with
+    `Response.raise_for_status()`.
+
+    Args:
+        name: The clone's id.
+        base: Its REST base URL.
+        transport: What sends.
+        terms: Route, limits and deadline.
+    """
+
+    def __init__(self, name: str, base: BaseUrl, transport: Transport, terms: Terms) -> None:
+        self.name = name
+        self.base_url = str(base)
+        self._base = base
+        self._transport = transport
+        self._terms = terms
+
+    def with_deadline(self, deadline: Deadline) -> Self:
+        """Cap every call.
+
+        Args:
+            deadline: When all calls must be over, whatever their own timeouts say.
+
+        Returns:
+            The same clone under that deadline.
+        """
+        return type(self)(self.name, self._base, self._transport, self._terms.capped(deadline))
+
+    def paginate(
+        self,
+        path: str,
+        *,
+        type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        **options: Unpack[CallOptions],
+    ) -> Iterator[T]:
+        """Walk through a list, page by page, along `Link: <…>; rel="next"` (RFC 8288).
+
+        Args:
+            path: The first page.
+            type: What a page holds, such as `list[Issue]`.
+            **options: As in `request`; `params` go with the first page, `timeout` counts for each.
+
+        Returns:
+            An iterator over the items; it fetches a page when it needs one.
+
+        Raises:
+            ValueError: If an argument is not allowed.
+            StatusError: While iterating, if a page's status is not 2xx.
+            DecodeError: While iterating, if a page is of another shape or its link is malformed.
+            TransportError: While iterating, if a page did not come in time.
+        """
+        pages = Pages(path, self._base, options)
+        return self._walk(pages, type)
+
+    def send(self, request: Request) -> Response:
+        """Make one route-authorized call from a ready request.
+
+        Args:
+            request: A request relative to the clone's base.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            ValueError: If the request has a header that is the settings' to give; nothing is sent.
+            TransportError: If no complete answer came within the time.
+        """
+        request = request.addressed(self._base, self._terms.headers)
+        try:
+            response = call(self._transport, request, self._terms)
+        except TransportError as error:
+            self._terms.report(self.name, request, error)
+            raise
+        self._terms.report(self.name, request, response)
+        return response
+
+    def check(self, request: Request) -> None:
+        """Make sure that a request may go to this clone.
+
+        Args:
+            request: A request relative to the clone's base.
+
+        Raises:
+            ValueError: If it has a header that is the settings' to give.
+        """
+        request.addressed(self._base, self._terms.headers)
+
+    def _walk(self, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+        while pages.request is not None:
+            response = self.send(pages.request).raise_for_status()
+            items = response.decode(type)
+            pages.turn(response)
+            yield from items
+
+    def __repr__(self) -> str:
+        return f"<Clone {self.name} at {self.base_url}>"

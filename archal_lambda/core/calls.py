@@ -1,0 +1,113 @@
+"""What all calls of a client have in common, and the record of each.
+
+This module owns a client's terms: route, limits, deadline, and who is told. It must not send anything, and no
+record may hold a header, a body or a query string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from archal_lambda.core.response import Response
+
+if TYPE_CHECKING:
+    from archal_lambda.core.deadline import Deadline, Timeout
+    from archal_lambda.core.exchange import Plan
+    from archal_lambda.core.headers import Headers
+    from archal_lambda.core.request import Request
+    from archal_lambda.errors import TransportError
+
+__all__ = ["CallHook", "CallRecord", "Terms"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call to a clone, as it ended.
+
+    Args:
+        clone: The clone's id.
+        method: The HTTP method.
+        path: The path below the clone's base, without query.
+        status_code: The status of the answer, or None if there was none.
+        error: The name of the error's class, or None if there was an answer.
+        sent: Whether the request may have reached the clone.
+        attempts: How often it was tried.
+        elapsed: Seconds the call took in all.
+        time_left: Seconds left of the deadline the client works under, or None without one.
+    """
+
+    clone: str
+    method: str
+    path: str
+    status_code: int | None
+    error: str | None
+    sent: bool
+    attempts: int
+    elapsed: float
+    time_left: float | None
+
+
+CallHook = Callable[[CallRecord], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What all calls of a client have in common.
+
+    Args:
+        headers: The headers every request gets, such as the route's.
+        timeout: The limits of a call that gives none.
+        plan: What may be tried again.
+        on_call: Told of each call, or None.
+        deadline: When all calls must be over, or None.
+    """
+
+    headers: Headers
+    timeout: Timeout
+    plan: Plan
+    on_call: CallHook | None = None
+    deadline: Deadline | None = None
+
+    def capped(self, deadline: Deadline) -> Terms:
+        """Tighten the deadline.
+
+        Args:
+            deadline: A further deadline.
+
+        Returns:
+            These terms under the earlier of both.
+        """
+        if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
+            return self
+        return replace(self, deadline=deadline)
+
+    def report(self, clone: str, request: Request, outcome: Response | TransportError) -> None:
+        """Tell whoever watches of a finished call.
+
+        Args:
+            clone: The clone's id.
+            request: What was sent.
+            outcome: How it ended.
+        """
+        if self.on_call is None:
+            return
+        status, error, sent = None, None, True
+        if isinstance(outcome, Response):
+            status = outcome.status_code
+        else:
+            error, sent = type(outcome).__name__, outcome.sent
+        self.on_call(
+            CallRecord(
+                clone=clone,
+                method=request.method,
+                path=request.path,
+                status_code=status,
+                error=error,
+                sent=sent,
+                attempts=outcome.attempts,
+                elapsed=outcome.elapsed,
+                time_left=None if self.deadline is None else self.deadline.remaining(),
+            )
+        )

@@ -1,0 +1,161 @@
+"""HTTP header fields as a value.
+
+This module owns lookup, repetition and redaction of headers, and the rules for headers that callers give.
+It must not decide which headers a call gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from archal_lambda.core.redact import Secret, redact_headers
+from archal_lambda.core.targets import pairs_of
+
+__all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
+
+HeaderInput = Mapping[str, "str | Secret"] | Iterable[tuple[str, "str | Secret"]]
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
+_BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept
+
+# RFC 9110, section 7.6.1, and the two that the transport alone may set because they frame the message.
+_CONNECTION_LEVEL = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+class Headers(Mapping[str, str]):
+    """Immutable header fields: any case on lookup, order and repetition kept.
+
+    Args:
+        pairs: Names and values in the order they are sent or came.
+    """
+
+    __slots__ = ("_index", "_pairs")
+
+    def __init__(self, pairs: HeaderInput = ()) -> None:
+        self._pairs = tuple(
+            (name, value.reveal() if isinstance(value, Secret) else value)
+            for name, value in pairs_of(pairs)
+        )
+        self._index: dict[str, str] | None = None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every field as it stands, repeated ones repeated."""
+        return self._pairs
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of a repeated field.
+
+        Args:
+            name: The field name, in any case.
+
+        Returns:
+            The values in order; empty if there is no such field.
+        """
+        wanted = name.lower()
+        return [value for key, value in self._pairs if key.lower() == wanted]
+
+    def __getitem__(self, name: str) -> str:
+        return self._lookup()[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._lookup()
+
+    def _lookup(self) -> dict[str, str]:
+        if self._index is None:
+            index: dict[str, str] = {}
+            for key, value in self._pairs:
+                lower = key.lower()
+                # RFC 9110, section 5.3: repeated fields may be joined by a comma.
+                index[lower] = f"{index[lower]}, {value}" if lower in index else value
+            self._index = index
+        return self._index
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lookup())
+
+    def __len__(self) -> int:
+        return len(self._lookup())
+
+    def __repr__(self) -> str:
+        return f"Headers({redact_headers(self._pairs)!r})"
+
+    def __reduce__(self) -> tuple[type[Headers], tuple[tuple[tuple[str, str], ...]]]:
+        return Headers, (self._pairs,)
+
+
+def check_header(name: object, value: object) -> None:
+    """Refuse a field that could break the framing of a message.
+
+    Args:
+        name: A field name.
+        value: A field value.
+
+    Raises:
+        ValueError: If the name is no token, or the value is no string or holds CR, LF, NUL, another
+            control character or a character outside Latin-1. The value is not shown.
+    """
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        # Not shown: a whole "Name: value" line given as the name would carry its secret along.
+        raise ValueError("a header name is not an HTTP token (RFC 9110, section 5.6.2)")
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        raise ValueError(f"header {name}: the value must be a string")  # noqa: TRY004 - one error for every bad header
+    if _BAD_VALUE.search(text) is not None:
+        raise ValueError(f"header {name}: the value holds a character that no header may hold")
+
+
+def reserved_reason(name: str) -> str | None:
+    """Say why a caller may not set this header.
+
+    Args:
+        name: A field name, in any case.
+
+    Returns:
+        The reason, or None where the caller may.
+    """
+    lower = name.lower()
+    if lower in _CONNECTION_LEVEL:
+        return "belongs to the connection and is set by the transport"
+    if lower.startswith(("x-route-", "x-archal-")):
+        return "is a route header; it comes from the settings alone"
+    return None
+
+
+def check_headers(pairs: HeaderInput | None) -> Headers:
+    """Validate the headers that a caller gives for one call.
+
+    Args:
+        pairs: A mapping or pairs, or None.
+
+    Returns:
+        The headers.
+
+    Raises:
+        ValueError: If one is malformed, belongs to the connection, or is a route header.
+    """
+    if pairs is None:
+        return Headers()
+    items = list(pairs_of(pairs))
+    for name, value in items:
+        check_header(name, value)
+        reason = reserved_reason(name)
+        if reason is not None:
+            raise ValueError(f"header {name} {reason}")
+    return Headers(items)

@@ -1,0 +1,144 @@
+"""What the control plane says, as typed structs, and the one way to decode JSON.
+
+This module owns decoding. It must not fetch anything, and no error it raises may hold a value of the body.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
+
+from archal_lambda.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = ["Session", "SessionList", "decode", "decode_plain", "encode"]
+
+T = TypeVar("T")
+
+_PATH = re.compile(r" - at `(?P<key>key in )?(?P<path>\$[^`]*)`")
+_encoder = msgspec.json.Encoder()
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A hosted session of clones (`SessionSummary`, Archal OpenAPI 0.3.0).
+
+    Args:
+        session_id: Opaque identifier.
+        status: An open string; `starting`, `running`, `ended` and `failed` are documented.
+        clone_ids: The clones of the session.
+        endpoints: Clone to general URL.
+        api_base_urls: Clone to REST base URL; prefer these.
+        created_at: When it was created, with time zone.
+        expires_at: When it ends by itself; read it, the server may cap a requested lifetime.
+        alive: Whether the runtime answers, where the server says so.
+        mcp: Clone to MCP URL.
+        resolved_seeds: Clone to the name of its seed.
+        evidence: Free-form.
+        runtime_provider: What runs the clones.
+        scenario_id: The scenario the session was made for.
+        batch_id: The batch it belongs to.
+        batch_suite_name: The suite of that batch.
+        ended_at: When it ended, with time zone; None while it has not.
+        last_error: Why it failed, in the server's words.
+    """
+
+    session_id: str
+    status: str
+    clone_ids: list[str]
+    endpoints: dict[str, str]
+    api_base_urls: dict[str, str]
+    created_at: datetime
+    expires_at: datetime
+    alive: bool | None = None
+    mcp: dict[str, str] = {}
+    resolved_seeds: dict[str, str] = {}
+    evidence: dict[str, Any] = {}
+    runtime_provider: str | None = None
+    scenario_id: str | None = None
+    batch_id: str | None = None
+    batch_suite_name: str | None = None
+    ended_at: datetime | None = None
+    last_error: str | None = None
+
+
+class SessionList(msgspec.Struct, frozen=True):
+    """The active sessions of the caller (`SessionListResponse`, Archal OpenAPI 0.3.0).
+
+    Args:
+        sessions: In the server's order.
+    """
+
+    sessions: list[Session]
+
+
+@lru_cache(maxsize=256)
+def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_)
+
+
+def encode(value: object) -> bytes:
+    """Encode a value as JSON.
+
+    Args:
+        value: Anything msgspec encodes: Structs, dataclasses, dicts, lists, dates, enums, …
+
+    Returns:
+        UTF-8 bytes.
+
+    Raises:
+        TypeError: If it holds something msgspec cannot encode.
+    """
+    return _encoder.encode(value)
+
+
+def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec users know
+    """Decode JSON into a type.
+
+    Args:
+        content: UTF-8 JSON.
+        type: Any type msgspec knows; `Any` for plain Python values.
+
+    Returns:
+        The decoded value.
+
+    Raises:
+        DecodeError: If the content is empty, no JSON, nested too deep, or of another shape; `.path` says
+            where. The values of the body are not shown.
+    """
+    reason, path = "", "$"
+    try:
+        value: T = _decoder(cast("Hashable", type)).decode(content)
+    except msgspec.ValidationError as error:
+        # msgspec puts the offending value into some messages (enums, literals), so only the place is kept.
+        reason = "the body does not have the expected shape"
+        found = _PATH.search(str(error))
+        path = found["path"] if found else "$"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        reason = "the body is not valid JSON" if content else "the body is empty"
+    except RecursionError:
+        reason = "the body is nested too deep"
+    else:
+        return value
+    # Raised here, so that no context or cause drags the library's message along.
+    raise DecodeError(reason, path=path)
+
+
+def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+    """Decode JSON into plain Python values.
+
+    Args:
+        content: UTF-8 JSON.
+
+    Returns:
+        What the JSON says.
+
+    Raises:
+        DecodeError: If the content is empty, no JSON or nested too deep.
+    """
+    return decode(content, cast("type[Any]", Any))

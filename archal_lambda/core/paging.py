@@ -1,0 +1,88 @@
+"""Pages of a list: which request comes next (RFC 8288).
+
+This module owns the reading of `Link` headers. It must not send the requests it makes.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from archal_lambda.core.request import CallOptions, Request
+from archal_lambda.errors import DecodeError
+
+if TYPE_CHECKING:
+    from archal_lambda.core.response import Response
+    from archal_lambda.core.targets import BaseUrl
+
+__all__ = ["Pages", "next_link"]
+
+_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
+# A parameter is a token with an optional value, bare or quoted (RFC 8288, section 3).
+_PARAMETER = re.compile(r'\s*;\s*([^\s=;,]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+
+
+def next_link(value: str) -> str | None:
+    """Find the link of the next page.
+
+    Args:
+        value: The value of a `Link` header, repeated fields joined by commas.
+
+    Returns:
+        The target of the first link whose `rel` holds `next`, or None.
+    """
+    at = 0
+    while target := _TARGET.match(value, at):
+        at = target.end()
+        relations: list[str] | None = None
+        while parameter := _PARAMETER.match(value, at):
+            at = parameter.end()
+            # Only the first rel counts (RFC 8288, section 3.3).
+            if parameter[1].lower() == "rel" and relations is None:
+                relations = (parameter[2] or parameter[3] or "").lower().split()
+        if relations and "next" in relations:
+            return target[1]
+    return None
+
+
+class Pages:
+    """A walk along `rel="next"`.
+
+    Args:
+        path: The first page, relative to the base.
+        base: Where the pages are; links that name another host are followed at this one.
+        options: Headers, token and the rest, for every page; `params` for the first.
+
+    Attributes:
+        request: The next request to send, or None after the last page.
+    """
+
+    def __init__(self, path: str, base: BaseUrl, options: CallOptions) -> None:
+        self.request: Request | None = Request("GET", path, **options)
+        self._base = base
+        self._options = options
+        self._seen = {path}
+
+    def turn(self, response: Response) -> None:
+        """Move on to the next page.
+
+        Args:
+            response: The answer to the current request.
+
+        Raises:
+            DecodeError: If the link leads nowhere a call may go, or to a page already seen.
+        """
+        link = next_link(response.headers.get("link", ""))
+        if link is None:
+            self.request = None
+            return
+        options = self._options.copy()
+        options["params"] = None  # the link carries them
+        with suppress(ValueError):
+            target = self._base.relative(link)
+            self.request = Request("GET", target, **options)
+            if target not in self._seen:
+                self._seen.add(target)
+                return
+        raise DecodeError("the link to the next page is malformed or leads back", path="Link")

@@ -1,0 +1,170 @@
+"""Requests as values.
+
+This module owns what a call may hold. It must not send anything.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from archal_lambda._version import __version__
+from archal_lambda.core.deadline import Timeout
+from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
+from archal_lambda.core.models import encode
+from archal_lambda.core.redact import Secret
+from archal_lambda.core.targets import BaseUrl, ParamsInput, check_target, encode_params
+
+__all__ = ["CallOptions", "Request"]
+
+# RFC 9110, section 9.2.2. TRACE is left out: clients do not send it.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+_METHODS = _IDEMPOTENT | {"POST", "PATCH"}
+_BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
+_USER_AGENT = f"archal-lambda/{__version__}"
+
+
+class CallOptions(TypedDict, total=False):
+    """The keyword arguments of a call; `Request` says what each means."""
+
+    params: ParamsInput | None
+    json: object
+    form: ParamsInput | None
+    content: bytes | str | None
+    headers: HeaderInput | None
+    token: str | Secret | None
+    timeout: float | Timeout | None
+
+
+class Request:
+    """One HTTP request, validated when it is made.
+
+    Args:
+        method: DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT, in any case.
+        path: Path relative to a base URL, with an optional query.
+        params: Query parameters, added to those in `path`. A list repeats its key; None is left out.
+        json: Body: anything msgspec encodes, sent as `application/json`.
+        form: Body: fields, sent as `application/x-www-form-urlencoded`.
+        content: Body: bytes or text as they are.
+        headers: Further headers.
+        token: The service credential the clone sees, sent as `Authorization: Bearer …`.
+        timeout: Seconds for the whole call, or a `Timeout`; None takes the client's.
+
+    Raises:
+        ValueError: If the method, path or a header is not allowed, more than one body is given, or `token`
+            comes with an `Authorization` header.
+        TypeError: If a body or parameter has a type that cannot be sent.
+    """
+
+    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    content: bytes
+    timeout: Timeout | None
+    base: BaseUrl | None
+
+    def __init__(  # noqa: PLR0913 - the parts of a request, each by name
+        self,
+        method: str,
+        path: str,
+        *,
+        params: ParamsInput | None = None,
+        json: object = None,
+        form: ParamsInput | None = None,
+        content: bytes | str | None = None,
+        headers: HeaderInput | None = None,
+        token: str | Secret | None = None,
+        timeout: float | Timeout | None = None,
+    ) -> None:
+        self.method = method.upper()
+        if self.method not in _METHODS:
+            raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
+        self.path, self.query = check_target(path)
+        if params is not None:
+            more = encode_params(params)
+            self.query = f"{self.query}&{more}" if self.query and more else self.query or more
+        self.content, content_type = _body(json, form, content)
+        given = check_headers(headers)
+        self.headers = _complete(given, token, content_type) if token or content_type else given
+        if token is not None and not token:
+            raise ValueError("token must not be empty")
+        self.timeout = None if timeout is None else Timeout.of(timeout)
+        self.base = None
+
+    @property
+    def url(self) -> str:
+        """The address without query: absolute once the request has a base, else the path."""
+        return f"{self.base}{self.path}" if self.base is not None else self.path
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand in the request line (RFC 9112, section 3.2.1)."""
+        path = self.base.path + self.path if self.base is not None else self.path
+        return f"{path}?{self.query}" if self.query else path
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether sending it twice does what sending it once does."""
+        return self.method in _IDEMPOTENT or "idempotency-key" in self.headers
+
+    def addressed(self, base: BaseUrl, headers: Headers) -> Request:
+        """Copy the request as one to send.
+
+        Args:
+            base: Where it goes.
+            headers: Headers of the settings, such as the route's. They go before the caller's.
+
+        Returns:
+            The request with its base and all its headers, framing aside.
+
+        Raises:
+            ValueError: If the caller gave one of the settings' headers.
+        """
+        for name in self.headers:
+            if name in headers:
+                raise ValueError(f"header {name} comes from the settings and cannot be overridden")
+        new = object.__new__(Request)
+        new.method, new.path, new.query = self.method, self.path, self.query
+        new.content, new.timeout, new.base = self.content, self.timeout, base
+        pairs = [*headers.pairs, *self.headers.pairs]
+        for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
+            if name not in self.headers:
+                pairs.append((name, value))
+        if self.content or self.method in _BODY_EXPECTED:
+            pairs.append(("Content-Length", str(len(self.content))))
+        new.headers = Headers(pairs)
+        return new
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url}>"
+
+
+def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -> tuple[bytes, str]:
+    if (json is not None) + (form is not None) + (content is not None) > 1:
+        raise ValueError("give at most one of json, form and content")
+    if json is not None:
+        return encode(json), "application/json"
+    if form is not None:
+        return encode_params(form, what="form").encode(), "application/x-www-form-urlencoded"
+    if content is None:
+        return b"", ""
+    if isinstance(content, str):
+        return content.encode(), ""
+    if isinstance(content, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        return bytes(content), ""
+    raise TypeError("content must be bytes or a string")
+
+
+def _complete(given: Headers, token: str | Secret | None, content_type: str) -> Headers:
+    pairs = list(given.pairs)
+    if content_type and "content-type" not in given:
+        pairs.append(("Content-Type", content_type))
+    if token:
+        if "authorization" in given:
+            raise ValueError("give token or an Authorization header, not both")
+        value = f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+        check_header("Authorization", value)
+        pairs.append(("Authorization", value))
+    return Headers(pairs)

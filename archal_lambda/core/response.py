@@ -1,0 +1,192 @@
+"""Responses as values.
+
+This module owns what an answer offers, and which error a failed one is. It must not send anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from archal_lambda import errors
+from archal_lambda.core.headers import HeaderInput, Headers
+from archal_lambda.core.models import decode, decode_plain, encode
+
+if TYPE_CHECKING:
+    from archal_lambda.core.request import Request
+
+__all__ = ["Response", "status_error"]
+
+T = TypeVar("T")
+
+# The names of Archal's error envelope (`ErrorResponse`, Archal OpenAPI 0.3.0).
+_ENVELOPE = ("error", "code", "message", "detail")
+_BY_STATUS: dict[int, type[errors.StatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    429: errors.RateLimitError,
+}
+
+
+class Response:
+    """One complete HTTP answer.
+
+    Args:
+        status_code: The final status.
+        headers: Its headers.
+        content: Its body, content codings undone.
+        json: A body to encode instead of `content`, for answers made by hand.
+        elapsed: Seconds from the start of the call to the last byte, all attempts included.
+        request: The request it answers, for the wording of errors.
+    """
+
+    __slots__ = ("_method", "_url", "attempts", "content", "elapsed", "headers", "status_code")
+
+    attempts: int
+    """How often the request was sent to get this answer."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a response, each by name
+        self,
+        status_code: int,
+        *,
+        headers: Headers | HeaderInput = (),
+        content: bytes = b"",
+        json: object = None,
+        elapsed: float = 0.0,
+        request: Request | None = None,
+    ) -> None:
+        self.status_code = status_code
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.content = content if json is None else encode(json)
+        self.elapsed = elapsed
+        self.attempts = 1
+        self._method = request.method if request is not None else ""
+        self._url = request.url if request is not None else ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status_code < 300  # noqa: PLR2004 - the class of status codes
+
+    @property
+    def text(self) -> str:
+        """The body as text: the charset of `Content-Type`, else UTF-8; faulty bytes become U+FFFD."""
+        _, _, charset = self.headers.get("content-type", "").lower().partition("charset=")
+        name = charset.split(";")[0].strip(" \"'") or "utf-8"
+        try:
+            return self.content.decode(name, "replace")
+        except (LookupError, UnicodeError):  # a charset nobody knows, or one that is no charset
+            return self.content.decode("utf-8", "replace")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of a numeric `Retry-After` (RFC 9110, section 10.2.3), else None."""
+        value = self.headers.get("retry-after", "").strip()
+        return float(value) if value.isascii() and value.isdigit() else None
+
+    @property
+    def rejected_by(self) -> str | None:
+        """Who turned the call down: `"route"`, `"clone"`, or None for a status below 400.
+
+        It is a judgement, because no status or header tells the two apart. An answer is taken for the route's
+        when its body is a JSON object whose `error`, `code`, `message` and `detail` are strings where present
+        and which has `error` with another of them, or nothing else beside `error` or `code`. Services
+        differ: GitHub adds `documentation_url`, Slack `ok`, Stripe makes `error` an object.
+        """
+        if self.status_code < 400:  # noqa: PLR2004 - the class of status codes
+            return None
+        body = self._error_body()
+        named = [name for name in _ENVELOPE if name in body]
+        if not all(isinstance(body[name], str) for name in named):
+            return "clone"
+        if "error" in body and len(named) > 1:
+            return "route"
+        return (
+            "route" if len(named) == len(body) and ("error" in body or "code" in body) else "clone"
+        )
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+        """Decode the body as plain Python values.
+
+        Returns:
+            What the JSON says.
+
+        Raises:
+            DecodeError: If the body is no JSON.
+        """
+        return decode_plain(self.content)
+
+    def decode(self, type: type[T]) -> T:  # noqa: A002 - the name msgspec users know
+        """Decode the body into a type.
+
+        Args:
+            type: Any type msgspec knows, such as a Struct or `list[Struct]`.
+
+        Returns:
+            The decoded value.
+
+        Raises:
+            DecodeError: If the body is of another shape; `.path` says where.
+        """
+        return decode(self.content, type)
+
+    def raise_for_status(self) -> Self:
+        """Raise unless the status is 2xx.
+
+        Returns:
+            The response itself, to go on with.
+
+        Raises:
+            StatusError: For any other status; `RouteRejectedError` where `rejected_by` is `"route"`.
+        """
+        if self.is_success:
+            return self
+        raise status_error(self, method=self._method, url=self._url)
+
+    def error_field(self, name: str) -> str | None:
+        """Read a string of the error envelope.
+
+        Args:
+            name: `error`, `code`, `message` or `detail`.
+
+        Returns:
+            The string, or None where the body has no such string.
+        """
+        value = self._error_body().get(name)
+        return value if isinstance(value, str) else None
+
+    def _error_body(self) -> dict[str, object]:
+        try:
+            body = decode_plain(self.content)
+        except errors.DecodeError:
+            return {}
+        return cast("dict[str, object]", body) if isinstance(body, dict) else {}
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code}, {len(self.content)} bytes>"
+
+
+def status_error(
+    response: Response, *, method: str = "", url: str = "", routed: bool = True
+) -> errors.StatusError:
+    """Choose the error for a failed answer.
+
+    Args:
+        response: An answer whose status is not 2xx.
+        method: The HTTP method of the call.
+        url: The address without query.
+        routed: Whether a clone was called; the control plane answers in the route's own envelope
+            without any route being at fault.
+
+    Returns:
+        The most precise `StatusError`, ready to raise.
+    """
+    cls: type[errors.StatusError]
+    if routed and response.rejected_by == "route":
+        cls = errors.RouteRejectedError
+    elif response.status_code >= 500:  # noqa: PLR2004 - the class of status codes
+        cls = errors.ServerError
+    else:
+        cls = _BY_STATUS.get(response.status_code, errors.StatusError)
+    return cls(response, method=method, url=url)

@@ -1,0 +1,242 @@
+"""The settings of a process: which session, which clones, which route, which token.
+
+This module is the only reader of the environment. It must not do I/O otherwise, and none of its errors shows
+a value: the values are URLs of sessions and credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Self
+
+from archal_lambda.core.headers import Headers, check_header, reserved_reason
+from archal_lambda.core.redact import Secret
+from archal_lambda.core.targets import BaseUrl
+from archal_lambda.core.variables import check_pair, entry_name, json_object
+from archal_lambda.errors import ConfigurationError, UnknownCloneError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Settings"]
+
+_REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
+_SESSION_ID = re.compile(r"[A-Za-z0-9._~-]+")
+# Both are declared in Archal's OpenAPI 0.3.0 (servers).
+_API_URL = "https://archal.ai"
+_RUNTIME_URL = "https://api.archal.ai"
+# Which variable fills which argument, so that an error names what the user can see.
+_VARIABLES = {
+    "session_id": "ARCHAL_SESSION_ID",
+    "clone_urls": "AGENT_CLONE_URLS",
+    "route_headers": "AGENT_ROUTE_HEADERS",
+    "token": "ARCHAL_TOKEN",
+    "api_url": "ARCHAL_LAMBDA_API_URL",
+    "runtime_url": "ARCHAL_LAMBDA_RUNTIME_URL",
+}
+
+
+class Settings:
+    """Where the clones are and what proves to Archal who calls.
+
+    Args:
+        session_id: The session, from which clone URLs are composed if none are given.
+        clone_urls: Clone to REST base URL.
+        route_headers: Headers for every clone call, sent as given.
+        token: Archal's token: for the control plane, and for the route where there are no route headers.
+        api_url: The control plane; None means `https://archal.ai`.
+        runtime_url: The runtime proxy; None means the session's own host, or `https://api.archal.ai` for
+            a session id that is no DNS label.
+        ca_file: File with the CA certificates to trust; None means the system's.
+
+    Raises:
+        ConfigurationError: If one of them is wrong; the error names it and never shows its value.
+    """
+
+    __slots__ = (
+        "api_url",
+        "ca_file",
+        "clone_urls",
+        "route_headers",
+        "runtime_url",
+        "session_id",
+        "token",
+    )
+
+    def __init__(  # noqa: PLR0913 - seven settings, each by name
+        self,
+        *,
+        session_id: str | None = None,
+        clone_urls: Mapping[str, str] | None = None,
+        route_headers: Mapping[str, str] | None = None,
+        token: str | Secret | None = None,
+        api_url: str | None = None,
+        runtime_url: str | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        if session_id and not _SESSION_ID.fullmatch(session_id):
+            raise ConfigurationError(
+                "session_id", "must hold letters, digits, dots, dashes and underscores only"
+            )
+        self.session_id = session_id or None
+        self.clone_urls = {
+            clone: _base_url("clone_urls", url, entry=clone)
+            for clone, url in (clone_urls or {}).items()
+        }
+        self.token = _token(token)
+        self.route_headers = _route_headers(route_headers or {}, self.token)
+        self.api_url = _base_url("api_url", api_url or _API_URL)
+        self.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
+        self.ca_file = ca_file or None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from environment variables.
+
+        Args:
+            environ: The variables; None means those of the process.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ConfigurationError: If a variable is wrong; the error names it and says what it should hold.
+        """
+        env = os.environ if environ is None else environ
+        check_pair(env)
+        urls = {
+            match[1].lower().replace("_", "-"): url
+            for name, url in env.items()
+            if url and (match := _REST_URL.fullmatch(name))
+        }
+        for clone, url in urls.items():
+            _base_url(f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL", url)
+        clone_urls = urls | json_object(env, "AGENT_CLONE_URLS")
+        route_headers = json_object(env, "AGENT_ROUTE_HEADERS")
+        try:
+            return cls(
+                session_id=env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
+                clone_urls=clone_urls,
+                route_headers=route_headers,
+                token=env.get("ARCHAL_TOKEN") or None,
+                api_url=env.get("ARCHAL_LAMBDA_API_URL"),
+                runtime_url=env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
+                ca_file=env.get("SSL_CERT_FILE"),
+            )
+        except ConfigurationError as error:
+            variable, reason = _VARIABLES[error.variable], error.reason
+        if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
+            variable = "AGENT_SESSION_ID"
+        raise ConfigurationError(variable, reason)
+
+    def base_url(self, clone: str) -> BaseUrl:
+        """Find the REST base of a clone.
+
+        Args:
+            clone: The clone's id, such as `github`.
+
+        Returns:
+            Its base: as named, or composed from the session id if no clone is named at all.
+
+        Raises:
+            UnknownCloneError: If other clones are named and this one is not, or the name is none.
+            ConfigurationError: If there is nothing to find it by.
+        """
+        if clone in self.clone_urls:
+            return self.clone_urls[clone]
+        if self.clone_urls or not _LABEL.fullmatch(clone):
+            raise UnknownCloneError(clone, self.clone_urls)
+        self.require_clones()
+        host = (self.session_id or "").lower()
+        if self.runtime_url is None and _LABEL.fullmatch(host):
+            return BaseUrl(f"https://{host}.clones.archal.ai/{clone}/api")
+        root = self.runtime_url or BaseUrl(_RUNTIME_URL)
+        return BaseUrl(f"{root}/runtime/{self.session_id}/{clone}/api")
+
+    def require_clones(self) -> None:
+        """Make sure that there is something to find clones by.
+
+        Raises:
+            ConfigurationError: If neither clone URLs nor a session id are set.
+        """
+        if not self.clone_urls and self.session_id is None:
+            raise ConfigurationError(
+                "AGENT_CLONE_URLS",
+                'is not set, and ARCHAL_SESSION_ID is not either; set it to a JSON object such as {"github": '
+                '"https://…/github/api"}',
+            )
+
+    def require_route(self) -> Headers:
+        """Return the headers that prove to Archal who calls.
+
+        Returns:
+            The route headers.
+
+        Raises:
+            ConfigurationError: If there are none.
+        """
+        if not self.route_headers:
+            raise ConfigurationError(
+                "AGENT_ROUTE_HEADERS",
+                "is not set, and ARCHAL_TOKEN is not either; set it to a JSON object such as "
+                '{"x-route-authorization": "Bearer …"}',
+            )
+        return self.route_headers
+
+    def require_token(self) -> Secret:
+        """Return the control-plane token.
+
+        Returns:
+            The token.
+
+        Raises:
+            ConfigurationError: If there is none.
+        """
+        if self.token is None:
+            raise ConfigurationError("ARCHAL_TOKEN", "is not set; it must hold an Archal token")
+        return self.token
+
+    def __repr__(self) -> str:
+        clones = ", ".join(sorted(self.clone_urls)) or "composed from the session id"
+        route = ", ".join(self.route_headers) or "none"
+        return f"<Settings clones: {clones}; route headers: {route}>"
+
+
+def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:
+    try:
+        return BaseUrl(url)
+    except ValueError as error:
+        reason = str(error)
+    raise ConfigurationError(variable, reason if entry is None else f"{entry_name(entry)}{reason}")
+
+
+def _token(token: str | Secret | None) -> Secret | None:
+    if token is None:
+        return None
+    secret = token if isinstance(token, Secret) else Secret(token)
+    text = secret.reveal()
+    if not text or text != text.strip() or not text.isascii() or not text.isprintable():
+        raise ConfigurationError(
+            "token", "must be one line of printable ASCII without spaces around it"
+        )
+    if text.lower().startswith("bearer "):
+        raise ConfigurationError("token", 'must be the token alone, without "Bearer "')
+    return secret
+
+
+def _route_headers(headers: Mapping[str, str], token: Secret | None) -> Headers:
+    for name, value in headers.items():
+        try:
+            check_header(name, value)
+        except ValueError:
+            problem: str | None = "is no valid HTTP header"
+        else:
+            problem = None if name.lower().startswith("x-") else reserved_reason(name)
+        if problem:
+            raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
+    if headers or token is None:
+        return Headers(headers)
+    # Archal OpenAPI 0.3.0, RouteAuthorization: the value carries the scheme.
+    return Headers({"x-route-authorization": f"Bearer {token.reveal()}"})

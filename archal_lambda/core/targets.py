@@ -1,0 +1,210 @@
+"""Where a call may go: base URLs, paths below them, and query strings.
+
+This module owns the rules that keep a call inside the clone it was meant for. It must not resolve names or
+know which clones exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+
+__all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_params", "is_loopback", "pairs_of"]
+
+V = TypeVar("V")
+
+ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
+_PORTS = {"http": 80, "https": 443}
+# What RFC 3986 lets stand in a path or query, plus the percent sign of escapes already made.
+_SAFE_PATH = "/%!$&'()*+,;=:@~"
+_SAFE_QUERY = _SAFE_PATH + "?"
+
+
+def pairs_of(items: Mapping[str, V] | Iterable[tuple[str, V]]) -> Iterable[tuple[str, V]]:
+    """Read a mapping, or pairs, as pairs.
+
+    Args:
+        items: Either of the two.
+
+    Returns:
+        Keys and values in order.
+    """
+    if isinstance(items, Mapping):
+        return cast("Mapping[str, V]", items).items()
+    return items
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address stays on this machine.
+
+    Args:
+        host: A host without port or brackets.
+
+    Returns:
+        True for `localhost`, 127.0.0.0/8 and `::1`.
+    """
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+class BaseUrl:
+    """The root of a clone's or the control plane's API.
+
+    Args:
+        url: `https://host[:port][/path]`; plain http on loopback only.
+
+    Raises:
+        ValueError: If it is anything else; the message says what is wrong and never shows the URL.
+    """
+
+    __slots__ = ("host", "netloc", "path", "port", "scheme")
+
+    def __init__(self, url: str) -> None:
+        if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON may hold anything
+            raise ValueError("must be a string")  # noqa: TRY004 - one error for every bad URL
+        if _CONTROL.search(url) or "\\" in url or " " in url or not url.isascii():
+            raise ValueError("must not hold spaces, backslashes, control or non-ASCII characters")
+        parts, port = _split(url)
+        host = parts.hostname or ""
+        if "@" in parts.netloc:
+            raise ValueError("must not hold user info (name@ or name:password@)")
+        if "?" in url or "#" in url:
+            raise ValueError("must not hold a query or fragment")
+        if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
+            raise ValueError("must be an https URL with a host, such as https://host/github/api")
+        if parts.scheme == "http" and not is_loopback(host):
+            raise ValueError("must be https; plain http is for loopback only")
+        self.scheme = parts.scheme
+        self.host = host
+        self.port = port or _PORTS[parts.scheme]
+        bracketed = f"[{host}]" if ":" in host else host
+        self.netloc = bracketed if self.port == _PORTS[self.scheme] else f"{bracketed}:{self.port}"
+        path = parts.path.rstrip("/")
+        self.path = check_target(path)[0] if path else ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as `https://host[:port]`."""
+        return f"{self.scheme}://{self.netloc}"
+
+    def __str__(self) -> str:
+        return self.origin + self.path
+
+    def __repr__(self) -> str:
+        return f"BaseUrl({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BaseUrl) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def relative(self, url: str) -> str:
+        """Bring an address that the clone handed out below this base.
+
+        A clone's `Link` may name its public address or the service's production origin; only path and
+        query are taken, so that the call stays at the clone whatever the answer says.
+
+        Args:
+            url: An absolute or relative URL.
+
+        Returns:
+            Path and query relative to the base.
+
+        Raises:
+            ValueError: If the path is not allowed, as in `check_target`.
+        """
+        parts = urlsplit(url)
+        path = parts.path
+        if path == self.path or path.startswith(f"{self.path}/"):
+            path = path[len(self.path) :]
+        check_target(path or "/")
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+def check_target(path: str) -> tuple[str, str]:
+    """Validate a path below a base URL and percent-encode what needs it.
+
+    Escapes that are there already are kept as they are. The checks look at the decoded form too, however
+    often it was encoded, because a server on the way may decode more than once.
+
+    Args:
+        path: Path with an optional query; a leading slash may be left out.
+
+    Returns:
+        The encoded path, starting with a slash, and the encoded query, without its question mark.
+
+    Raises:
+        ValueError: If the path is an absolute URL, starts with `//`, has `.` or `..` segments, or holds
+            a backslash, a control character, a fragment or an incomplete escape.
+    """
+    if _PLAIN_PATH.fullmatch(path):  # the common case needs no second look
+        return path, ""
+    if _SCHEME.match(path) or path.startswith("//"):
+        raise ValueError("path must be relative to the clone's base URL, not an absolute URL")
+    if "#" in path:
+        raise ValueError("path must not hold a fragment (#); encode it as %23")
+    if _BAD_ESCAPE.search(path):
+        raise ValueError("path holds a percent sign without two hex digits; encode it as %25")
+    path, _, query = path.partition("?")
+    plain = _decode(path)
+    if "\\" in plain or _CONTROL.search(plain) or _CONTROL.search(query):
+        raise ValueError("path must not hold backslashes or control characters, encoded or not")
+    if any(segment in {".", ".."} for segment in plain.split("/")):
+        raise ValueError("path must not hold . or .. segments, encoded or not")
+    if not path.startswith("/"):
+        path = f"/{path}"
+    return quote(path, safe=_SAFE_PATH), quote(query, safe=_SAFE_QUERY)
+
+
+def encode_params(params: ParamsInput | None, *, what: str = "params") -> str:
+    """Encode query parameters or form fields.
+
+    Args:
+        params: A mapping or pairs. A list or tuple repeats its key; None is left out; booleans become
+            `true` and `false`.
+        what: The name of the argument, for errors.
+
+    Returns:
+        `application/x-www-form-urlencoded` text, spaces as `%20`.
+
+    Raises:
+        TypeError: If a value is no string, number or boolean, or a list of those.
+    """
+    if params is None:
+        return ""
+    pairs: list[tuple[str, str]] = []
+    for key, value in pairs_of(params):
+        values = cast("list[Any]", value) if isinstance(value, list | tuple) else [value]
+        pairs.extend((key, _scalar(what, key, one)) for one in values if one is not None)
+    return urlencode(pairs, quote_via=quote)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    with suppress(ValueError):  # its message quotes the URL
+        parts = urlsplit(url)
+        return parts, parts.port
+    raise ValueError("must be a URL with a valid host and port")
+
+
+def _scalar(what: str, key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(f"{what}[{key!r}] must be a string, number or boolean, or a list of those")
+
+
+def _decode(text: str) -> str:
+    while (decoded := unquote(text)) != text:
+        text = decoded
+    return text

@@ -1,0 +1,257 @@
+"""Every exception of the package.
+
+This module owns the tree below and the wording of its messages. It imports nothing of the package, and
+no error here may hold a token, a header value, a body or a query string in its message or repr.
+
+    ArchalError
+    ├── ConfigurationError (ValueError)     .variable .reason
+    │   └── UnknownCloneError (LookupError) .clone .known
+    ├── TransportError                      .method .url .sent .elapsed .attempts
+    │   ├── ConnectError                    nothing was sent
+    │   ├── ConnectionLost                  the peer went away, or what it said was no answer
+    │   ├── RequestTimeout (TimeoutError)   .phase
+    │   └── ResponseTooLarge                .limit
+    ├── DecodeError (ValueError)            .path
+    ├── SessionEndedError                   .session_id .status .last_error
+    └── StatusError                         .status_code .code .detail .retry_after .response
+        ├── BadRequestError                 400
+        ├── AuthenticationError             401
+        ├── PermissionDeniedError           403
+        ├── NotFoundError                   404
+        ├── RateLimitError                  429
+        ├── ServerError                     5xx
+        │   └── TeardownFailedError         502 on DELETE of a session
+        └── RouteRejectedError              Archal refused the call before the clone saw it
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archal_lambda.core.response import Response
+
+__all__ = [
+    "ArchalError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLost",
+    "DecodeError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Phase",
+    "RateLimitError",
+    "RequestTimeout",
+    "ResponseTooLarge",
+    "RouteRejectedError",
+    "ServerError",
+    "SessionEndedError",
+    "StatusError",
+    "TeardownFailedError",
+    "TransportError",
+    "UnknownCloneError",
+]
+
+Phase = Literal["resolve", "connect", "tls", "send", "headers", "body", "backoff"]
+
+# A code is shown in a message only if it cannot be a credential: words, no digits, no capitals.
+_PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
+
+
+def _rebuild(cls: type[ArchalError], args: tuple[Any, ...], state: dict[str, Any]) -> ArchalError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class ArchalError(Exception):
+    """Root of every error this package raises on purpose; `except ArchalError` is complete."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only constructors break the default pickle and copy, which call cls(*args).
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class ConfigurationError(ArchalError, ValueError):
+    """A setting is missing or wrong.
+
+    Args:
+        variable: The environment variable or argument at fault.
+        reason: What is wrong with it and what it should hold; never its value.
+    """
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable} {reason}")
+        self.variable = variable
+        self.reason = reason
+
+
+class UnknownCloneError(ConfigurationError, LookupError):
+    """The settings name no such clone.
+
+    Args:
+        clone: The name asked for.
+        known: The names that would have worked, in any order.
+    """
+
+    def __init__(self, clone: str, known: Iterable[str]) -> None:
+        self.clone = clone
+        self.known = tuple(sorted(known))
+        listed = ", ".join(self.known) or "none"
+        super().__init__("AGENT_CLONE_URLS", f"names no clone {clone!r}; known clones: {listed}")
+
+
+class TransportError(ArchalError):
+    """No complete answer came back.
+
+    Args:
+        reason: What happened, in a few words.
+        method: The HTTP method.
+        url: The address without user info, query and fragment.
+        sent: Whether any part of the request may have reached the peer.
+        elapsed: Seconds since the call began, all attempts included.
+        attempts: How many times the request was tried.
+    """
+
+    def __init__(  # noqa: PLR0913 - an error states all its facts, each by name
+        self,
+        reason: str,
+        *,
+        method: str = "",
+        url: str = "",
+        sent: bool = False,
+        elapsed: float = 0.0,
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(reason)
+        self.method = method
+        self.url = url
+        self.sent = sent
+        self.elapsed = elapsed
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        sent = "request sent" if self.sent else "nothing sent"
+        where = f"{self.method} {self.url}: " if self.url else ""
+        return f"{where}{self.args[0]} ({sent}, {tries}, {self.elapsed:.2f} s)"
+
+
+class ConnectError(TransportError):
+    """No connection could be made: name, network, or TLS. Nothing was sent."""
+
+
+class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx
+    """The connection broke, or what came back was no complete HTTP answer."""
+
+
+class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same
+    """The time budget ran out.
+
+    Args:
+        reason: What was being waited for.
+        phase: Where the time ran out.
+        **facts: As in `TransportError`.
+    """
+
+    def __init__(self, reason: str, *, phase: Phase, **facts: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(reason, **facts)
+        self.phase: Phase = phase
+
+
+class ResponseTooLarge(TransportError):  # noqa: N818 - the same
+    """The answer is larger than the caller allows.
+
+    Args:
+        limit: The limit in bytes, after decoding.
+        **facts: As in `TransportError`.
+    """
+
+    def __init__(self, *, limit: int, **facts: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(f"the answer is larger than {limit} bytes", **facts)
+        self.limit = limit
+
+
+class DecodeError(ArchalError, ValueError):
+    """An answer does not hold what was asked of it.
+
+    Args:
+        reason: What is wrong, without any value of the body.
+        path: Where in the body, as `$.field[0]`; `$` when the whole body is at fault.
+    """
+
+    def __init__(self, reason: str, *, path: str = "$") -> None:
+        super().__init__(f"{reason} at {path}")
+        self.path = path
+
+
+class SessionEndedError(ArchalError):
+    """A session ended or failed while it was waited for.
+
+    Args:
+        session_id: The session.
+        status: Its status, such as `failed`.
+        last_error: Why, in Archal's words, where it says so.
+    """
+
+    def __init__(self, session_id: str, status: str, last_error: str | None = None) -> None:
+        super().__init__(f"session {session_id} is {status}")
+        self.session_id = session_id
+        self.status = status
+        self.last_error = last_error
+
+
+class StatusError(ArchalError):
+    """The answer's status says that the call failed.
+
+    Args:
+        response: The answer; its body stays out of the message.
+        method: The HTTP method of the call.
+        url: The address without query.
+    """
+
+    def __init__(self, response: Response, *, method: str = "", url: str = "") -> None:
+        self.response = response
+        self.status_code = response.status_code
+        self.retry_after = response.retry_after
+        self.code = response.error_field("code")
+        self.detail = response.error_field("detail") or response.error_field("message")
+        code = f" ({self.code})" if self.code and _PLAIN_CODE.fullmatch(self.code) else ""
+        super().__init__(f"{method} {url}: ".lstrip(" :") + f"status {self.status_code}{code}")
+
+
+class BadRequestError(StatusError):
+    """400: the request is malformed or failed validation."""
+
+
+class AuthenticationError(StatusError):
+    """401: the credential is missing, invalid or expired."""
+
+
+class PermissionDeniedError(StatusError):
+    """403: the caller may not do this."""
+
+
+class NotFoundError(StatusError):
+    """404: there is no such thing."""
+
+
+class RateLimitError(StatusError):
+    """429: too many requests; `.retry_after` may say for how long."""
+
+
+class ServerError(StatusError):
+    """5xx: the server failed."""
+
+
+class TeardownFailedError(ServerError):
+    """502 on DELETE of a session: it may still run, and be billed."""
+
+
+class RouteRejectedError(StatusError):
+    """Archal refused the call at the route; the clone never saw it."""

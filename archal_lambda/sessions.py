@@ -1,0 +1,269 @@
+"""The life of hosted sessions: create, watch, stop.
+
+This module owns waiting for a session and making sure that it is stopped. It must not know how a request travels, nor
+what a session's clones are used for.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Unpack
+
+from archal_lambda.clones import Clones
+from archal_lambda.core import operations
+from archal_lambda.core.deadline import Deadline, Timeout
+from archal_lambda.core.settings import Settings
+from archal_lambda.errors import (
+    ArchalError,
+    NotFoundError,
+    RequestTimeout,
+    SessionEndedError,
+    TransportError,
+)
+from archal_lambda.transports.base import Transport, call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from archal_lambda.core.calls import Terms
+    from archal_lambda.core.models import Session
+    from archal_lambda.core.operations import SessionFields
+    from archal_lambda.core.request import Request
+    from archal_lambda.core.response import Response
+
+__all__ = ["HostedSession", "Sessions"]
+
+_FIRST_POLL = 0.5  # seconds; a session that is reused answers in about two
+_LONGEST_POLL = 3.0  # seconds; a cold start takes about thirty
+
+
+class Sessions:
+    """Hosted sessions; get it as `client.sessions`.
+
+    Args:
+        settings: Where the control plane is and how to reach the clones of a new session.
+        transport: What sends.
+        terms: Token and limits.
+        sleep: Waits for a number of seconds.
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        terms: Terms,
+        *,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._terms = terms
+        self._sleep = sleep
+        self._clock = clock
+
+    def create(
+        self,
+        *,
+        clones: Iterable[str],
+        idempotency_key: str | None = None,
+        **fields: Unpack[SessionFields],
+    ) -> Session:
+        """Create a session. It may still be starting when this returns.
+
+        Args:
+            clones: Ids of the clones, one or more.
+            idempotency_key: At most 200 characters; None makes a new one. Retries of this call use the same, so
+                that one call never creates two sessions.
+            **fields: The optional fields; see `SessionFields`.
+
+        Returns:
+            The session.
+
+        Raises:
+            ValueError: If a field is out of range; it is named and nothing is sent.
+            TypeError: If a field has the wrong type; it is named and nothing is sent.
+            StatusError: If Archal refuses.
+            TransportError: If no answer came; the session may exist if `.sent`.
+        """
+        request = operations.create_session(
+            clones=clones, idempotency_key=_key(idempotency_key), fields=fields
+        )
+        return operations.read_session(self._call(request), request)
+
+    def get(self, session_id: str) -> Session:
+        """Read one session.
+
+        Args:
+            session_id: Its id.
+
+        Returns:
+            The session as it is now.
+
+        Raises:
+            StatusError: If Archal refuses; `NotFoundError` if there is no such session.
+            TransportError: If no answer came.
+        """
+        return self._get(session_id, None)
+
+    def list(self) -> list[Session]:
+        """List the caller's active sessions.
+
+        Returns:
+            The sessions, in the server's order.
+
+        Raises:
+            StatusError: If Archal refuses.
+            TransportError: If no answer came.
+        """
+        request = operations.list_sessions()
+        return operations.read_sessions(self._call(request), request)
+
+    def delete(self, session_id: str) -> None:
+        """Stop a session. A running session is billed until it is stopped.
+
+        Args:
+            session_id: Its id.
+
+        Raises:
+            TeardownFailedError: If the runtime could not be torn down; it may still run.
+            StatusError: If Archal refuses.
+            TransportError: If no answer came.
+        """
+        request = operations.delete_session(session_id)
+        operations.read_deleted(self._call(request), request)
+
+    def wait_until_running(
+        self,
+        session_id: str,
+        *,
+        timeout: float = 120.0,
+        on_progress: Callable[[Session, float], None] | None = None,
+    ) -> Session:
+        """Wait for a session to be ready. A cold start takes about 30 s (docs.archal.ai, guides/vitest).
+
+        Args:
+            session_id: Its id.
+            timeout: Longest wait, in seconds.
+            on_progress: Called after each look, with the session and the seconds waited so far.
+
+        Returns:
+            The running session.
+
+        Raises:
+            SessionEndedError: If it ended or failed instead; `.last_error` may say why.
+            RequestTimeout: If it is not running in time.
+            StatusError: If Archal refuses.
+            TransportError: If an answer did not come.
+        """
+        started = self._clock()
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
+        pause = _FIRST_POLL
+        while True:
+            session = self._get(session_id, deadline)
+            elapsed = self._clock() - started
+            if on_progress is not None:
+                on_progress(session, elapsed)
+            if session.status == "running" and session.alive is not False:
+                return session
+            if session.ended_at is not None or session.status in {"ended", "failed"}:
+                raise SessionEndedError(session_id, session.status, session.last_error)
+            wait = pause * (0.5 + random.random() / 2)  # noqa: S311 - spreads polls, guards nothing
+            if wait >= deadline.remaining():
+                raise RequestTimeout(
+                    "the session is not running yet", phase="backoff", sent=True, elapsed=elapsed
+                )
+            self._sleep(wait)
+            pause = min(pause * 1.5, _LONGEST_POLL)
+
+    @contextmanager
+    def open(
+        self,
+        *,
+        clones: Iterable[str],
+        timeout: float = 120.0,
+        on_progress: Callable[[Session, float], None] | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SessionFields],
+    ) -> Generator[HostedSession]:
+        """Create a session, wait for it, and always stop it.
+
+        Args:
+            clones: Ids of the clones, one or more.
+            timeout: Longest wait for it to run, in seconds.
+            on_progress: As in `wait_until_running`.
+            idempotency_key: As in `create`.
+            **fields: As in `create`.
+
+        Yields:
+            The running session and its clones.
+
+        Raises:
+            ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
+                replaced: a failed stop is then told in a note on it.
+        """
+        key, ids = _key(idempotency_key), list(clones)
+        try:
+            created = self.create(clones=ids, idempotency_key=key, **fields)
+        except BaseException as error:
+            if not isinstance(error, Exception) or (
+                isinstance(error, TransportError) and error.sent
+            ):
+                # It may exist all the same. The key finds it: the same creation again is answered with it.
+                self._stop(error, lambda: self.create(clones=ids, idempotency_key=key, **fields))
+            raise
+        try:
+            session = self.wait_until_running(
+                created.session_id, timeout=timeout, on_progress=on_progress
+            )
+            urls = {**session.endpoints, **session.api_base_urls}
+            settings = Settings(
+                session_id=session.session_id,
+                clone_urls={clone: urls[clone] for clone in session.clone_ids if clone in urls},
+                token=self._settings.token,
+                runtime_url=str(self._settings.runtime_url or "") or None,
+                ca_file=self._settings.ca_file,
+            )
+            with Clones(settings) as hosted:
+                yield HostedSession(session, hosted)
+        except BaseException as error:
+            self._stop(error, lambda: created)
+            raise
+        self.delete(created.session_id)
+
+    def _stop(self, cause: BaseException, find: Callable[[], Session]) -> None:
+        try:
+            self.delete(find().session_id)
+        except ArchalError as error:
+            if not (isinstance(cause, SessionEndedError) and isinstance(error, NotFoundError)):
+                cause.add_note(f"The session could not be stopped and may still be billed: {error}")
+
+    def _get(self, session_id: str, deadline: Deadline | None) -> Session:
+        request = operations.get_session(session_id)
+        return operations.read_session(self._call(request, deadline), request)
+
+    def _call(self, request: Request, deadline: Deadline | None = None) -> Response:
+        terms = self._terms if deadline is None else self._terms.capped(deadline)
+        addressed = request.addressed(self._settings.api_url, terms.headers)
+        return call(self._transport, addressed, terms, sleep=self._sleep)
+
+
+class HostedSession:
+    """A running session inside `open`.
+
+    Args:
+        session: The session as it was when it began to run.
+        clones: Its clones.
+    """
+
+    def __init__(self, session: Session, clones: Clones) -> None:
+        self.session = session
+        self.clones = clones
+
+
+def _key(given: str | None) -> str:
+    # Made per call: at import it would be the same in every environment restored from one snapshot.
+    return str(uuid.uuid4()) if given is None else given

@@ -1,0 +1,284 @@
+"""The synchronous transport, on urllib3's connections and decoders.
+
+This module owns connections: opening, reusing, ageing and closing them, reading one answer, and the mapping of
+every failure to our errors. Retries and redirects are not its business: urllib3's own are never reached, because
+they carry `x-route-authorization` to other hosts and wait longer than a budget.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.wait import wait_for_read
+
+from archal_lambda.core.headers import Headers
+from archal_lambda.core.response import Response
+from archal_lambda.errors import (
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
+from archal_lambda.transports._idle import IdleWires
+from archal_lambda.transports._wire import Wire
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from archal_lambda.core.deadline import Deadline, Timeout
+    from archal_lambda.core.request import Request
+    from archal_lambda.core.targets import BaseUrl
+
+__all__ = ["UrllibTransport"]
+
+# An idle connection older than this is closed, not used: Lambda freezes the process between invocations, and
+# load balancers forget idle connections meanwhile. httpx keeps 5 s, AWS NAT gateways 350 s.
+MAX_IDLE_SECONDS = 15.0
+# AWS Lambda's limit for a synchronous answer; a larger body could not be passed on anyway.
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+_PIECE = 65536
+_FIRST_FINAL = 200
+_SWITCHING_PROTOCOLS = 101
+_BODILESS = frozenset({204, 304})  # RFC 9110, section 6.4.1
+
+
+class UrllibTransport:
+    """Sends requests over HTTP/1.1, each under a real deadline.
+
+    Args:
+        ca_file: PEM file with the CA certificates to trust; None means the system's.
+        max_response_bytes: Largest answer accepted, in bytes after decoding.
+        max_idle_seconds: Oldest idle connection used again, in seconds of wall-clock time.
+        wall_clock: Returns the time of day in seconds. Not monotonic on purpose: that clock stands still while
+            Lambda freezes the process.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: str | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        max_idle_seconds: float = MAX_IDLE_SECONDS,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ca_file = ca_file
+        self._max_bytes = max_response_bytes
+        self._context: ssl.SSLContext | None = None
+        self._idle = IdleWires(usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock)
+
+    def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Send a request and read the whole answer.
+
+        Args:
+            request: A request with its base and all its headers.
+            deadline: The moment by which this must have returned or raised.
+            timeout: The `connect` and `read` limits of this attempt.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            TransportError: If there is no complete answer.
+            ConfigurationError: If the CA file cannot be read.
+        """
+        base = request.base
+        if base is None:
+            raise TypeError("the request has no base URL")
+        wire = self._idle.take(base.origin) or Wire(deadline.within(timeout.connect))
+        try:
+            if wire.sock is None:
+                wire.sock = self._connect(wire, base)
+            wire.begin(deadline, timeout.read)
+            response, reusable = self._converse(wire, request)
+        except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
+            wire.close()
+            raise _translate(error, wire, request) from error
+        except BaseException:
+            wire.close()
+            raise
+        if reusable:
+            self._idle.put(base.origin, wire)
+        else:
+            wire.close()
+        return response
+
+    def close(self) -> None:
+        """Close every idle connection; sending again opens new ones."""
+        self._idle.close()
+
+    def _connect(self, wire: Wire, base: BaseUrl) -> socket.socket:
+        connection: _Plain | _Tls
+        if base.scheme == "https":
+            if self._context is None:
+                self._context = _tls_context(self._ca_file)
+            connection = _Tls(base.host, base.port, ssl_context=self._context)
+        else:
+            connection = _Plain(base.host, base.port)
+        connection.dial = wire.dial
+        connection.connect()
+        return connection.sock
+
+    def _converse(self, wire: Wire, request: Request) -> tuple[Response, bool]:
+        broken = False
+        try:
+            _write(wire, request)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            # The peer stopped reading; it may have answered first, with a 413 for instance.
+            broken = True
+        wire.phase = "headers"
+        answer = _read_head(wire, request.method)
+        wire.phase = "body"
+        clean = _check_framing(answer)
+        content = _read_body(answer, request.method, self._max_bytes)
+        pairs = [(name, _unfolded(value)) for name, value in answer.msg.items()]
+        response = Response(answer.status, headers=Headers(pairs), content=content, request=request)
+        reusable = clean and not broken and not answer.will_close and not wire.leftover()
+        return response, reusable
+
+
+class _TooLarge(HTTPException):
+    """The answer exceeds the limit in `args`."""
+
+
+class _Plain(HTTPConnection):
+    dial: Callable[[str, int], socket.socket]
+
+    def _new_conn(self) -> socket.socket:
+        return self.dial(self._dns_host, self.port)
+
+
+class _Tls(HTTPSConnection):
+    dial: Callable[[str, int], socket.socket]
+
+    def _new_conn(self) -> socket.socket:
+        return self.dial(self._dns_host, self.port)
+
+
+def _usable(wire: Wire) -> bool:
+    # An idle connection with something to read was closed by the peer, or holds bytes nobody asked for.
+    return wire.sock is not None and not wait_for_read(wire.sock, timeout=0)
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    if ca_file is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError:  # ssl.SSLError is one
+        pass
+    else:
+        return context
+    raise ConfigurationError("SSL_CERT_FILE", "must name a readable PEM file of CA certificates")
+
+
+def _write(wire: Wire, request: Request) -> None:
+    # Bytes stay out of local variables: a traceback that shows locals would show the credentials.
+    wire.write(memoryview(_head(request) + request.content[:_PIECE]))
+    if len(request.content) > _PIECE:
+        wire.write(memoryview(request.content)[_PIECE:])
+
+
+def _head(request: Request) -> bytes:
+    host = "" if request.base is None else request.base.netloc
+    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.pairs)
+    return f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode(
+        "latin-1"
+    )
+
+
+def _read_head(wire: Wire, method: str) -> HTTPResponse:
+    while True:
+        answer = HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # makefile() is all it needs
+        answer.begin()
+        if answer.status == _SWITCHING_PROTOCOLS:
+            raise HTTPException("the peer switched protocols without being asked to")
+        # http.client skips 100 only; any other interim answer (RFC 9110, section 15.2) would be taken for the
+        # final one, and the final one for the next call's.
+        if answer.status >= _FIRST_FINAL:
+            return answer
+
+
+def _check_framing(answer: HTTPResponse) -> bool:
+    if answer.msg.defects or answer.msg.get_payload():
+        raise HTTPException("the header section is malformed")
+    codings = answer.msg.get_all("transfer-encoding", [])
+    lengths = set(answer.msg.get_all("content-length", []))
+    if codings and not answer.chunked:
+        raise HTTPException("the transfer coding is not supported")
+    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+        raise HTTPException("the content length is malformed")
+    # Both at once is how responses are smuggled (RFC 9112, section 6.3): read it, then drop the connection.
+    return not (codings and lengths)
+
+
+def _read_body(answer: HTTPResponse, method: str, limit: int) -> bytes:
+    if method == "HEAD" or answer.status in _BODILESS:
+        answer.close()
+        return b""
+    length = answer.length
+    coding = answer.msg.get("content-encoding", "identity").lower()
+    if length is not None and coding == "identity":
+        if length > limit:
+            raise _TooLarge(limit)
+        return answer.read()
+    # Chunked, coded or ended by closing: urllib3 reads these, piece by piece, so that a bomb stops at the limit.
+    response = urllib3.HTTPResponse(
+        body=answer,
+        headers=urllib3.HTTPHeaderDict(answer.msg.items()),
+        status=answer.status,
+        version=answer.version,
+        preload_content=False,
+        decode_content=True,
+        original_response=answer,
+        enforce_content_length=True,
+        request_method=method,
+    )
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.stream(_PIECE):
+        size += len(piece)
+        if size > limit:
+            raise _TooLarge(limit)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _unfolded(value: str) -> str:
+    return " ".join(value.split()) if "\n" in value or "\r" in value else value
+
+
+def _translate(error: Exception, wire: Wire, request: Request) -> TransportError:
+    method, url, sent = request.method, request.url, wire.sent
+    if isinstance(error, _TooLarge):
+        return ResponseTooLarge(limit=error.args[0], method=method, url=url, sent=sent)
+    if isinstance(error, TimeoutError | urllib3.exceptions.ReadTimeoutError):
+        reason = f"timed out ({wire.phase})"
+        return RequestTimeout(reason, phase=wire.phase, method=method, url=url, sent=sent)
+    if wire.phase in {"resolve", "connect", "tls"}:
+        reason = f"no connection: {_reason(error)}"
+        return ConnectError(reason, method=method, url=url, sent=sent)
+    return ConnectionLost(f"connection lost: {_reason(error)}", method=method, url=url, sent=sent)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or type(error).__name__}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return "the body does not match its content coding"
+    # Other messages may quote what the peer sent.
+    return type(error).__name__

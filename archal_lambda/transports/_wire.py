@@ -1,0 +1,230 @@
+"""One socket under one deadline.
+
+This module owns the promise that no step of a connection outlives its budget: before every wait the socket
+is given the time that is left, so a peer that drips bytes cannot restart the clock. It uses the standard
+library alone, and must not know requests, responses or HTTP.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archal_lambda.core.deadline import Deadline
+    from archal_lambda.errors import Phase
+
+__all__ = ["Wire"]
+
+_Address = tuple[Any, ...]
+
+
+class Wire:
+    """A connection's socket, its deadline, and how far the exchange on it has come.
+
+    Args:
+        deadline: When the first exchange must be over.
+
+    Attributes:
+        phase: The step under way, for the error when time runs out.
+        sent: Whether a byte of the current request may have left.
+        reader: Buffered input; it outlives each answer, so that bytes left over are seen.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.sock: socket.socket | None = None
+        self.phase: Phase = "resolve"
+        self.sent = False
+        self.reader = _Reader(_Input(self))
+        self._deadline = deadline
+        self._read_limit: float | None = None
+
+    def begin(self, deadline: Deadline, read_limit: float | None) -> None:
+        """Start an exchange on the open connection.
+
+        Args:
+            deadline: When it must be over.
+            read_limit: The longest silence of the peer in seconds, or None.
+        """
+        self.phase, self.sent = "send", False
+        self._deadline, self._read_limit = deadline, read_limit
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """Resolve a name and connect to it.
+
+        Args:
+            host: A host name or address.
+            port: The port.
+
+        Returns:
+            A connected socket whose timeout is the time left, ready for a TLS handshake.
+
+        Raises:
+            TimeoutError: If the deadline passes.
+            OSError: If the name does not resolve or nothing accepts the connection.
+        """
+        self.phase = "resolve"
+        addresses = self._resolve(host, port)
+        self.phase = "connect"
+        failure: OSError = OSError("the name has no address")
+        for untried, (family, kind, protocol, _, address) in zip(
+            range(len(addresses), 0, -1), addresses, strict=True
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                # An equal share for each address, so that a dead first one does not starve the next.
+                sock.settimeout(self._left() / untried)
+                # A request goes out in one or two writes; Nagle's algorithm would hold the second back until
+                # the peer's delayed acknowledgement, about 40 ms.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.connect(address)
+                self.phase = "tls"
+                sock.settimeout(self._left())
+            except OSError as error:
+                sock.close()
+                failure = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise failure
+
+    def write(self, data: memoryview) -> None:
+        """Send all of a buffer.
+
+        Args:
+            data: A view, not the bytes themselves: a view shows nothing of them in a traceback.
+
+        Raises:
+            TimeoutError: If the deadline passes.
+            OSError: If the connection breaks.
+        """
+        sock = self._socket()
+        self.sent = True
+        while data:
+            # Not sendall(): over TLS it restarts the timeout for every record.
+            sock.settimeout(self._left())
+            data = data[sock.send(data) :]
+
+    def leftover(self) -> bool:
+        """Tell whether bytes arrived that belong to no answer read so far.
+
+        Returns:
+            True if the connection is out of step and must not be used again.
+        """
+        return self.reader.buffered()
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Hand out the input the way `http.client.HTTPResponse` asks for it.
+
+        Args:
+            mode: Always `rb`.
+
+        Returns:
+            The one reader of this connection.
+        """
+        del mode
+        return self.reader
+
+    def receive(self, buffer: memoryview) -> int:
+        """Read what is there, waiting no longer than the budget allows.
+
+        Args:
+            buffer: Filled from its start.
+
+        Returns:
+            The number of bytes, 0 at the end of the stream.
+
+        Raises:
+            TimeoutError: If the deadline or the read limit passes.
+            OSError: If the connection breaks.
+        """
+        sock = self._socket()
+        left = self._left()
+        limit = self._read_limit
+        sock.settimeout(left if limit is None or left < limit else limit)
+        return sock.recv_into(buffer)
+
+    def close(self) -> None:
+        """Close the socket, if there is one; closing again does nothing."""
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+
+    def _socket(self) -> socket.socket:
+        if self.sock is None:
+            raise ConnectionError("the connection is closed")
+        return self.sock
+
+    def _left(self) -> float:
+        left = self._deadline.at - self._deadline.clock()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        return left
+
+    def _resolve(self, host: str, port: int) -> list[_Address]:
+        def look_up() -> list[_Address]:
+            return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+        if ":" in host or host.replace(".", "").isdigit():
+            return look_up()  # an address, nothing is asked of a resolver
+        return _bounded(look_up, self._left())
+
+
+class _Input(io.RawIOBase):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+        self.probing = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer, as in io
+        return None if self.probing else self._wire.receive(buffer)
+
+
+class _Reader(io.BufferedReader):
+    """Input that answers share: each of them closes it, none may."""
+
+    def __init__(self, raw: _Input) -> None:
+        super().__init__(raw, 16384)
+        self._input = raw
+
+    def close(self) -> None:
+        pass
+
+    def buffered(self) -> bool:
+        self._input.probing = True  # makes peek() look at the buffer alone
+        try:
+            return bool(self.peek(1))
+        finally:
+            self._input.probing = False
+
+
+def _bounded(task: Callable[[], list[_Address]], seconds: float) -> list[_Address]:
+    # getaddrinfo() takes no timeout. Its thread is left behind if it hangs, and ends when the C library's own
+    # limits do; it holds nothing but the name.
+    results: list[list[_Address] | OSError] = []
+
+    def run() -> None:
+        try:
+            results.append(task())
+        except OSError as error:
+            results.append(error)
+        except UnicodeError:
+            results.append(OSError("the host is no valid name"))
+
+    thread = threading.Thread(target=run, name="archal-lambda-resolve", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not results:
+        raise TimeoutError("the name was not resolved in time")
+    if isinstance(results[0], OSError):
+        raise results[0]
+    return results[0]

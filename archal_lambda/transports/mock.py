@@ -1,0 +1,66 @@
+"""A transport for tests, ours and yours: a function answers instead of a network.
+
+This module owns nothing but the call of that function. It must not open a socket.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archal_lambda.core.response import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archal_lambda.core.deadline import Deadline, Timeout
+    from archal_lambda.core.request import Request
+
+__all__ = ["MockTransport"]
+
+
+class MockTransport:
+    """Answers requests with a function and keeps what it was sent.
+
+    Args:
+        handler: Gets the complete `Request` and returns a `Response`, or raises a `TransportError` to play a
+            network that fails.
+
+    Example:
+        >>> from archal_lambda import Clones, Response, Settings
+        >>> from archal_lambda.transports.mock import MockTransport
+        >>> settings = Settings(clone_urls={"github": "https://clone.test/github/api"}, token="t")
+        >>> mock = MockTransport(lambda request: Response(201, json={"name": "x"}))
+        >>> clones = Clones(settings, transport=mock)
+        >>> clones["github"].post("/user/repos", json={"name": "x"}).status_code
+        201
+        >>> mock.requests[0].url
+        'https://clone.test/github/api/user/repos'
+    """
+
+    def __init__(self, handler: Callable[[Request], Response]) -> None:
+        self._handler = handler
+        self.requests: list[Request] = []
+
+    def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Hand the request to the handler.
+
+        Args:
+            request: A request with its base and all its headers.
+            deadline: Unused; the handler decides how long it takes.
+            timeout: Unused, as well.
+
+        Returns:
+            What the handler returns, as an answer to this request.
+
+        Raises:
+            TransportError: Whatever the handler raises.
+        """
+        del deadline, timeout
+        self.requests.append(request)
+        answer = self._handler(request)
+        return Response(
+            answer.status_code, headers=answer.headers, content=answer.content, request=request
+        )
+
+    def close(self) -> None:
+        """Do nothing; there is no connection."""
