@@ -64,7 +64,8 @@ _PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 
 def _rebuild(cls: type[ArchalError], args: tuple[Any, ...], state: dict[str, Any]) -> ArchalError:
-    error = cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args  # not through __new__: OSError, the base of TimeoutError, drops them there
     error.__dict__.update(state)
     return error
 
@@ -200,7 +201,8 @@ class SessionEndedError(ArchalError):
     """
 
     def __init__(self, session_id: str, status: str, last_error: str | None = None) -> None:
-        super().__init__(f"session {session_id} is {status}")
+        told = status if _PLAIN_CODE.fullmatch(status) else "over"
+        super().__init__(f"session {session_id} is {told}")
         self.session_id = session_id
         self.status = status
         self.last_error = last_error

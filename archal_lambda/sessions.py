@@ -227,8 +227,7 @@ class Sessions:
                 runtime_url=str(self._settings.runtime_url or "") or None,
                 ca_file=self._settings.ca_file,
             )
-            with Clones(settings) as hosted:
-                yield HostedSession(session, hosted)
+            yield HostedSession(session, Clones(settings, transport=self._transport))
         except BaseException as error:
             self._stop(error, lambda: created)
             raise
@@ -237,9 +236,10 @@ class Sessions:
     def _stop(self, cause: BaseException, find: Callable[[], Session]) -> None:
         try:
             self.delete(find().session_id)
-        except ArchalError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
             if not (isinstance(cause, SessionEndedError) and isinstance(error, NotFoundError)):
-                cause.add_note(f"The session could not be stopped and may still be billed: {error}")
+                why = error if isinstance(error, ArchalError) else type(error).__name__
+                cause.add_note(f"The session could not be stopped and may still be billed: {why}")
 
     def _get(self, session_id: str, deadline: Deadline | None) -> Session:
         request = operations.get_session(session_id)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_TIMEOUT", "Deadline", "LambdaContext", "Timeout"]
 
+_LONGEST = 1e9  # seconds; what sockets and locks can wait ends at 2**63 nanoseconds
+
 
 class LambdaContext(Protocol):
     """The one part of AWS Lambda's context object that budgets need."""
@@ -145,7 +147,7 @@ class Deadline:
     @property
     def expired(self) -> bool:
         """Whether no time is left."""
-        return self.clock() >= self.at
+        return self.remaining() == 0
 
     def within(self, seconds: float | None) -> Deadline:
         """Tighten the deadline.
@@ -168,7 +170,7 @@ class Deadline:
 def _seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"timeout {name} must be a number of seconds, not {type(value).__name__}")  # noqa: TRY004 - one error for every bad limit
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= _LONGEST:
         raise ValueError(f"timeout {name} must be a finite number of seconds above 0")
     return float(value)
 

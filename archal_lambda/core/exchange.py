@@ -170,6 +170,9 @@ def _wait(
         or (outcome.sent and not request.idempotent)
     ):
         return None
-    backoff: float = min(policy.backoff * 2 ** (attempt - 1), policy.max_backoff)
+    doublings = min(
+        attempt - 1, 64
+    )  # enough for any wait, and no overflow for any number of attempts
+    backoff = min(policy.backoff * 2.0**doublings, policy.max_backoff)
     # Between half and all of it, so that clients that failed together do not come back together.
     return backoff * (0.5 + jitter() / 2) if backoff else 0.0

@@ -21,7 +21,7 @@ __all__ = ["Session", "SessionList", "decode", "decode_plain", "encode"]
 
 T = TypeVar("T")
 
-_PATH = re.compile(r" - at `(?P<key>key in )?(?P<path>\$[^`]*)`")
+_PATH = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`\Z")
 _encoder = msgspec.json.Encoder()
 
 

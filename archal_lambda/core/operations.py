@@ -40,7 +40,7 @@ CONTROL_PLAN = Plan(
     RetryPolicy(attempts=3, backoff=0.5), retry_statuses=frozenset({429, 502, 503, 504})
 )
 
-MAX_IDEMPOTENCY_KEY = 200  # characters; Archal OpenAPI 0.3.0
+_MAX_IDEMPOTENCY_KEY = 200  # characters; Archal OpenAPI 0.3.0
 _RANGES = {  # the same source, CreateSessionRequest
     "ttl_seconds": (1, 86_400),
     "scenario_run_count": (1, 1_000),
@@ -91,10 +91,10 @@ def create_session(
     if isinstance(clones, str):
         raise TypeError("clones must be a list of clone ids, not one string")
     ids = list(clones)
-    if not ids or not all(ids):
+    if not ids or not all(isinstance(clone, str) and clone for clone in ids):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise ValueError("clones must be a list of one or more clone ids")
-    if not 1 <= len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
-        raise ValueError(f"idempotency_key must have 1 to {MAX_IDEMPOTENCY_KEY} characters")
+    if not 1 <= len(idempotency_key) <= _MAX_IDEMPOTENCY_KEY:
+        raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
     body: dict[str, Any] = {"clones": ids}
     for name, value in fields.items():
         if value is not None:
@@ -113,7 +113,7 @@ def get_session(session_id: str) -> Request:
         The request.
 
     Raises:
-        ValueError: If the id is empty.
+        ValueError: If the id is empty or no id.
     """
     return Request("GET", _session_path(session_id))
 
@@ -137,7 +137,7 @@ def delete_session(session_id: str) -> Request:
         The request.
 
     Raises:
-        ValueError: If the id is empty.
+        ValueError: If the id is empty or no id.
     """
     return Request("DELETE", _session_path(session_id))
 
@@ -217,7 +217,7 @@ def read_value(response: Response, request: Request, type: type[T]) -> T:  # noq
 
 def _session_path(session_id: str) -> str:
     if not session_id or session_id in {".", ".."}:
-        raise ValueError("session_id must not be empty")
+        raise ValueError("session_id must not be empty, . or ..")
     return f"/api/sessions/{quote(session_id, safe='')}"
 
 

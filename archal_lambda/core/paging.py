@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.errors import DecodeError
@@ -59,10 +60,10 @@ class Pages:
     """
 
     def __init__(self, path: str, base: BaseUrl, options: CallOptions) -> None:
-        self.request: Request | None = Request("GET", path, **options)
+        first = Request("GET", path, **options)
+        self.request: Request | None = first
         self._base = base
-        self._options = options
-        self._seen = {path}
+        self._seen = {first.target}
 
     def turn(self, response: Response) -> None:
         """Move on to the next page.
@@ -74,15 +75,14 @@ class Pages:
             DecodeError: If the link leads nowhere a call may go, or to a page already seen.
         """
         link = next_link(response.headers.get("link", ""))
-        if link is None:
-            self.request = None
+        current, self.request = self.request, None
+        if link is None or current is None:
             return
-        options = self._options.copy()
-        options["params"] = None  # the link carries them
         with suppress(ValueError):
-            target = self._base.relative(link)
-            self.request = Request("GET", target, **options)
-            if target not in self._seen:
-                self._seen.add(target)
+            # A link may be relative to the page it stands on (RFC 8288, section 3.1), and carries its own parameters.
+            following = current.moved(self._base.relative(urljoin(current.path, link)))
+            if following.target not in self._seen:
+                self._seen.add(following.target)
+                self.request = following
                 return
         raise DecodeError("the link to the next page is malformed or leads back", path="Link")

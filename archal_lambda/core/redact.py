@@ -85,8 +85,12 @@ def redact_url(url: str) -> str:
         url: Any URL or path.
 
     Returns:
-        Scheme, host, port and path; no user info, query or fragment.
+        Scheme, host, port and path; no user info, query or fragment. Nothing at all of a malformed URL.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its message quotes the URL
+        return REDACTED
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if host else parts.path
+    scheme = f"{parts.scheme}:" if parts.scheme else ""
+    return f"{scheme}//{host}{parts.path}" if host else parts.path

@@ -5,6 +5,7 @@ This module owns what a call may hold. It must not send anything.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TypedDict
 
 from archal_lambda._version import __version__
@@ -86,10 +87,7 @@ class Request:
             more = encode_params(params)
             self.query = f"{self.query}&{more}" if self.query and more else self.query or more
         self.content, content_type = _body(json, form, content)
-        given = check_headers(headers)
-        self.headers = _complete(given, token, content_type) if token or content_type else given
-        if token is not None and not token:
-            raise ValueError("token must not be empty")
+        self.headers = _complete(check_headers(headers), token, content_type)
         self.timeout = None if timeout is None else Timeout.of(timeout)
         self.base = None
 
@@ -125,9 +123,8 @@ class Request:
         for name in self.headers:
             if name in headers:
                 raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        new = object.__new__(Request)
-        new.method, new.path, new.query = self.method, self.path, self.query
-        new.content, new.timeout, new.base = self.content, self.timeout, base
+        new = copy(self)
+        new.base = base
         pairs = [*headers.pairs, *self.headers.pairs]
         for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
             if name not in self.headers:
@@ -135,6 +132,22 @@ class Request:
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
         new.headers = Headers(pairs)
+        return new
+
+    def moved(self, path: str) -> Request:
+        """Copy the request as one for another path.
+
+        Args:
+            path: Path relative to a base URL, with its query; the request's own parameters are left out.
+
+        Returns:
+            The request with everything else as it is.
+
+        Raises:
+            ValueError: If the path is not allowed.
+        """
+        new = copy(self)
+        new.path, new.query = check_target(path)
         return new
 
     def __repr__(self) -> str:
@@ -161,10 +174,13 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
     pairs = list(given.pairs)
     if content_type and "content-type" not in given:
         pairs.append(("Content-Type", content_type))
-    if token:
+    if token is not None:
+        text = token.reveal() if isinstance(token, Secret) else token
+        if not text:
+            raise ValueError("token must not be empty")
         if "authorization" in given:
             raise ValueError("give token or an Authorization header, not both")
-        value = f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+        value = f"Bearer {text}"
         check_header("Authorization", value)
         pairs.append(("Authorization", value))
     return Headers(pairs)

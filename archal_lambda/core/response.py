@@ -76,7 +76,7 @@ class Response:
         name = charset.split(";")[0].strip(" \"'") or "utf-8"
         try:
             return self.content.decode(name, "replace")
-        except (LookupError, UnicodeError):  # a charset nobody knows, or one that is no charset
+        except (LookupError, ValueError):  # a charset nobody knows, or one that is no charset
             return self.content.decode("utf-8", "replace")
 
     @property

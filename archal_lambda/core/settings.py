@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Self
 
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
+from archal_lambda.core.models import encode
 from archal_lambda.core.redact import Secret
 from archal_lambda.core.targets import BaseUrl
 from archal_lambda.core.variables import check_pair, entry_name, json_object
@@ -19,11 +20,11 @@ from archal_lambda.errors import ConfigurationError, UnknownCloneError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "process_environ"]
 
 _REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
-_SESSION_ID = re.compile(r"[A-Za-z0-9._~-]+")
+_SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 # Both are declared in Archal's OpenAPI 0.3.0 (servers).
 _API_URL = "https://archal.ai"
 _RUNTIME_URL = "https://api.archal.ai"
@@ -198,10 +199,41 @@ class Settings:
             raise ConfigurationError("ARCHAL_TOKEN", "is not set; it must hold an Archal token")
         return self.token
 
+    def variables(self) -> dict[str, str]:
+        """Write the settings as the environment variables they can be read from again.
+
+        Returns:
+            Names and values, secrets in the clear; what has its default is left out.
+        """
+        routes = dict(self.route_headers.pairs)
+        urls = {clone: str(base) for clone, base in self.clone_urls.items()}
+        texts = {
+            "ARCHAL_SESSION_ID": self.session_id or "",
+            "AGENT_CLONE_URLS": encode(urls).decode() if urls else "",
+            "AGENT_ROUTE_HEADERS": encode(routes).decode() if routes else "",
+            "ARCHAL_TOKEN": self.token.reveal() if self.token else "",
+            "ARCHAL_LAMBDA_API_URL": "" if str(self.api_url) == _API_URL else str(self.api_url),
+            "ARCHAL_LAMBDA_RUNTIME_URL": str(self.runtime_url or ""),
+            "SSL_CERT_FILE": self.ca_file or "",
+        }
+        return {name: text for name, text in texts.items() if text}
+
     def __repr__(self) -> str:
         clones = ", ".join(sorted(self.clone_urls)) or "composed from the session id"
         route = ", ".join(self.route_headers) or "none"
         return f"<Settings clones: {clones}; route headers: {route}>"
+
+
+def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
+    """Copy the environment of this process, for a child.
+
+    Args:
+        variables: Variables to set on top.
+
+    Returns:
+        The child's environment.
+    """
+    return {**os.environ, **variables}
 
 
 def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:

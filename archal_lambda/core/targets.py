@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from enum import Enum
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
@@ -24,6 +25,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
+# No server decodes this often, and without a limit a link of 64 kB takes a second to judge.
+_MOST_DECODINGS = 10
 _PORTS = {"http": 80, "https": 443}
 # What RFC 3986 lets stand in a path or query, plus the percent sign of escapes already made.
 _SAFE_PATH = "/%!$&'()*+,;=:@~"
@@ -144,8 +147,8 @@ def check_target(path: str) -> tuple[str, str]:
         The encoded path, starting with a slash, and the encoded query, without its question mark.
 
     Raises:
-        ValueError: If the path is an absolute URL, starts with `//`, has `.` or `..` segments, or holds
-            a backslash, a control character, a fragment or an incomplete escape.
+        ValueError: If the path is an absolute URL, starts with `//`, has `.` or `..` segments, holds a backslash,
+            a control character, a fragment or an incomplete escape, or is encoded ten times over.
     """
     if _PLAIN_PATH.fullmatch(path):  # the common case needs no second look
         return path, ""
@@ -156,13 +159,15 @@ def check_target(path: str) -> tuple[str, str]:
     if _BAD_ESCAPE.search(path):
         raise ValueError("path holds a percent sign without two hex digits; encode it as %25")
     path, _, query = path.partition("?")
+    if not path.startswith("/"):
+        path = f"/{path}"
     plain = _decode(path)
+    if plain.startswith("//"):
+        raise ValueError("path must not start with //, encoded or not")
     if "\\" in plain or _CONTROL.search(plain) or _CONTROL.search(query):
         raise ValueError("path must not hold backslashes or control characters, encoded or not")
     if any(segment in {".", ".."} for segment in plain.split("/")):
         raise ValueError("path must not hold . or .. segments, encoded or not")
-    if not path.startswith("/"):
-        path = f"/{path}"
     return quote(path, safe=_SAFE_PATH), quote(query, safe=_SAFE_QUERY)
 
 
@@ -197,6 +202,8 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
 
 
 def _scalar(what: str, key: str, value: object) -> str:
+    if isinstance(value, Enum):  # as in JSON; str() of an enum is its name
+        value = value.value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
@@ -205,6 +212,8 @@ def _scalar(what: str, key: str, value: object) -> str:
 
 
 def _decode(text: str) -> str:
-    while (decoded := unquote(text)) != text:
-        text = decoded
-    return text
+    for _ in range(_MOST_DECODINGS):
+        text, encoded = unquote(text), text
+        if text == encoded:
+            return text
+    raise ValueError(f"path is percent-encoded {_MOST_DECODINGS} times over or more")

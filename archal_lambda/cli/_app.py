@@ -1,0 +1,66 @@
+"""The list of commands, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import click
+
+from archal_lambda._version import __version__
+from archal_lambda.cli._call import call
+from archal_lambda.cli._demo import demo
+from archal_lambda.cli._env import env
+from archal_lambda.cli._invoke import invoke
+from archal_lambda.cli._local import local
+from archal_lambda.cli._session import session
+from archal_lambda.errors import ArchalError
+
+__all__ = ["run"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archal-lambda")
+def app() -> None:
+    """Archal clones from AWS Lambda: try, call, invoke, and stand in for them."""
+
+
+for command in (call, demo, env, invoke, local, session):
+    app.add_command(command)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: The arguments; None means those of the process.
+
+    Returns:
+        The exit code: 0 for success, 2 for wrong usage, 1 for everything else.
+    """
+    try:
+        result = app.main(args, prog_name="archal-lambda", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except (
+        click.ClickException,
+        click.Abort,
+        KeyboardInterrupt,
+        ArchalError,
+        ValueError,
+        OSError,
+    ) as error:
+        message, code = _described(error)
+        click.echo(f"archal-lambda: error: {' '.join(message.split())}", err=True)
+        return code
+    return result if isinstance(result, int) else 0
+
+
+def _described(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code  # 2 for wrong usage
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted", 130
+    if isinstance(error, ArchalError):  # before the built-ins it may be, too
+        return str(error), 1
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__, 1
+    return str(error), 2  # an argument that a request refuses

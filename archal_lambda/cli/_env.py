@@ -1,0 +1,62 @@
+"""`archal-lambda env`: the settings for another tool."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import click
+
+from archal_lambda.core.redact import REDACTED
+from archal_lambda.core.settings import Settings
+
+__all__ = ["as_text", "env"]
+
+
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["shell", "dotenv", "sam"]),
+    default="shell",
+    show_default=True,
+    help="sam is what `sam local invoke --env-vars` takes.",
+)
+@click.option("--show-secrets", is_flag=True, help="Print tokens instead of a marker.")
+def env(form: str, *, show_secrets: bool) -> None:
+    """Print the current settings as variables for a shell, a .env file or SAM."""
+    variables = Settings.from_env().variables()
+    hidden = [name for name in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN") if name in variables]
+    if hidden and not show_secrets:
+        variables |= _hide(variables)
+        click.echo("secrets are hidden; add --show-secrets for the real values", err=True)
+    click.echo(as_text(variables, form))
+
+
+def as_text(variables: dict[str, str], form: str) -> str:
+    """Write variables in the form another tool reads.
+
+    Args:
+        variables: Names and values.
+        form: `shell` for export lines, `dotenv` for a .env file, `sam` for the JSON file of
+            `sam local invoke --env-vars`, where `Parameters` holds for every function.
+
+    Returns:
+        The text, without a final line break.
+    """
+    if form == "sam":
+        # A file of this machine is not there inside the container.
+        variables = {name: value for name, value in variables.items() if name != "SSL_CERT_FILE"}
+        return json.dumps({"Parameters": variables}, indent=2)
+    prefix = "export " if form == "shell" else ""
+    return "\n".join(f"{prefix}{name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _hide(variables: dict[str, str]) -> dict[str, str]:
+    hidden: dict[str, str] = {}
+    if "ARCHAL_TOKEN" in variables:
+        hidden["ARCHAL_TOKEN"] = REDACTED
+    if "AGENT_ROUTE_HEADERS" in variables:
+        names = json.loads(variables["AGENT_ROUTE_HEADERS"])
+        hidden["AGENT_ROUTE_HEADERS"] = json.dumps(dict.fromkeys(names, REDACTED))
+    return hidden

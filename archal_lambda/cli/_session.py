@@ -1,0 +1,103 @@
+"""`archal-lambda session`: hosted sessions by hand."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from archal_lambda.client import ArchalClient
+from archal_lambda.core.models import encode
+
+if TYPE_CHECKING:
+    from archal_lambda.core.models import Session
+
+__all__ = ["session"]
+
+
+@click.group()
+def session() -> None:
+    """Create, watch and stop hosted sessions. A running session is billed until it is stopped."""
+
+
+@session.command()
+@click.option("--clone", "clones", multiple=True, required=True, help="A clone; may be repeated.")
+@click.option(
+    "--seed", "seeds", multiple=True, metavar="CLONE:SEED", help="A seed; may be repeated."
+)
+@click.option("--ttl", type=click.IntRange(1, 86_400), help="Lifetime in seconds.")
+@click.option(
+    "--rate-limit", type=click.IntRange(1, 100_000), help="Requests before clones say 429."
+)
+@click.option("--wait", is_flag=True, help="Return when it is running.")
+def create(
+    clones: tuple[str, ...],
+    seeds: tuple[str, ...],
+    ttl: int | None,
+    rate_limit: int | None,
+    *,
+    wait: bool,
+) -> None:
+    """Create a session and print it as JSON."""
+    pairs: dict[str, str] = {}
+    for seed in seeds:
+        clone, _, pairs[clone] = seed.partition(":")
+    with ArchalClient.from_env() as client:
+        made = client.sessions.create(
+            clones=clones, ttl_seconds=ttl, rate_limit=rate_limit, seeds=pairs or None
+        )
+        _show(_wait(client, made.session_id, 120.0) if wait else made)
+
+
+@session.command()
+@click.argument("session_id")
+def get(session_id: str) -> None:
+    """Print one session as JSON."""
+    with ArchalClient.from_env() as client:
+        _show(client.sessions.get(session_id))
+
+
+@session.command(name="list")
+def list_() -> None:
+    """Print the active sessions, one line of JSON each."""
+    with ArchalClient.from_env() as client:
+        for one in client.sessions.list():
+            _show(one)
+
+
+@session.command()
+@click.argument("session_id")
+@click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait at most.")
+def wait(session_id: str, timeout: float) -> None:
+    """Wait until a session is running and print it as JSON."""
+    with ArchalClient.from_env() as client:
+        _show(_wait(client, session_id, timeout))
+
+
+@session.command()
+@click.argument("session_id")
+def delete(session_id: str) -> None:
+    """Stop a session."""
+    with ArchalClient.from_env() as client:
+        client.sessions.delete(session_id)
+    click.echo(f"{session_id} is stopped", err=True)
+
+
+def _wait(client: ArchalClient, session_id: str, timeout: float) -> Session:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return client.sessions.wait_until_running(session_id, timeout=timeout)
+    with console.status(f"{session_id} …") as status:
+        return client.sessions.wait_until_running(
+            session_id,
+            timeout=timeout,
+            on_progress=lambda seen, elapsed: status.update(
+                f"{session_id} is {seen.status}, {elapsed:.0f} s"
+            ),
+        )
+
+
+def _show(session: Session) -> None:
+    sys.stdout.write(encode(session).decode() + "\n")
