@@ -1,0 +1,30 @@
+"""An offline stand-in for Archal: control plane, runtime proxy and a GitHub clone on loopback.
+
+It exists so that tests and demonstrations run without network and without an account. It owns
+everything a caller of Archal can observe over HTTP. It must not share HTTP code, models or rules
+with the clients of this package: a mistake made on both sides would hide itself.
+
+Example:
+    >>> from archal_lambda.local import LocalArchal
+    >>> with LocalArchal(clones=["github"]) as archal:
+    ...     sorted(archal.environ)[:2]
+    ['AGENT_CLONE_URLS', 'AGENT_ROUTE_HEADERS']
+"""
+
+from __future__ import annotations
+
+_EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
+
+try:
+    from archal_lambda.local._context import LocalContext
+    from archal_lambda.local._record import RecordedHeaders, RecordedRequest, SeenByClone
+    from archal_lambda.local._server import LocalArchal
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in _EXTRA:
+        raise
+    raise ImportError(
+        f"archal_lambda.local needs {error.name}: pip install 'archal-lambda[local]'",
+        name=error.name,
+    ) from error
+
+__all__ = ["LocalArchal", "LocalContext", "RecordedHeaders", "RecordedRequest", "SeenByClone"]

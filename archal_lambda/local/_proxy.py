@@ -1,0 +1,217 @@
+"""The runtime proxy: ``/runtime/{sessionId}/{cloneId}/api/{path}`` for every verb.
+
+Owns the order of the checks and the hand-over to a clone. It must not decode what it passes on:
+path, query, headers and body reach the clone as they were sent, less the fields in
+:mod:`archal_lambda.local._headers`. Order of checks: Archal docs, guides/direct-api-access.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from archal_lambda.local._answers import ApiError, bearer, envelope, payload_too_large, unauthorized
+from archal_lambda.local._app import MAX_BODY
+from archal_lambda.local._headers import for_caller, for_clone
+from archal_lambda.local._record import SeenByClone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import ASGIApp, Message, Scope
+
+    from archal_lambda.local._app import Exchange
+    from archal_lambda.local._catalogue import CloneKind
+    from archal_lambda.local._record import Redactor
+    from archal_lambda.local._sessions import Session, SessionStore
+
+_ROUTE_HEADER = b"x-route-authorization"
+
+_logger = logging.getLogger("archal_lambda.local")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    session: Session
+    kind: CloneKind
+    path: bytes
+
+
+class Proxy:
+    """Forwards authorized requests to in-process clones.
+
+    Args:
+        origin: Public origin of the server, for example ``http://127.0.0.1:8080``.
+        users: Token to user.
+        store: The sessions.
+        kinds: The catalogue.
+        clock: Gives epoch seconds.
+        redactor: Cleans what is recorded of the clone's view.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts are wired together in one place
+        self,
+        *,
+        origin: str,
+        users: Mapping[str, str],
+        store: SessionStore,
+        kinds: Mapping[str, CloneKind],
+        clock: Callable[[], float],
+        redactor: Redactor,
+    ) -> None:
+        self._origin = origin
+        self._users = users
+        self._store = store
+        self._kinds = kinds
+        self._clock = clock
+        self._redactor = redactor
+        self._running: dict[str, dict[str, ASGIApp]] = {}
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer one request below ``/runtime/``.
+
+        Args:
+            exchange: The request, its body read.
+        """
+        try:
+            target = self._admit(exchange)
+        except ApiError as error:
+            await envelope(error)(exchange.scope, exchange.replay, exchange.send)
+            return
+        if not self._store.spend(target.session):
+            limit = target.session.rate_limit or 0
+            answer = target.kind.exhausted(limit, self._clock())
+            await answer(exchange.scope, exchange.replay, exchange.send)
+            return
+        await self._forward(exchange, target)
+
+    def base_url(self, session_id: str, clone: str) -> str:
+        """Compose a clone's public base URL.
+
+        Args:
+            session_id: The session.
+            clone: The clone id.
+
+        Returns:
+            The URL without a trailing slash.
+        """
+        return f"{self._origin}/runtime/{session_id}/{clone}/api"
+
+    def forget(self, session_id: str) -> None:
+        """Drop the state of a session's clones.
+
+        Args:
+            session_id: A session that has ended.
+        """
+        self._running.pop(session_id, None)
+
+    def _admit(self, exchange: Exchange) -> _Target:
+        token = bearer(exchange.scope["headers"], _ROUTE_HEADER)
+        user = self._users.get(token or "")
+        if user is None:
+            raise unauthorized("x-route-authorization")
+        target = self._resolve(exchange, user)
+        if exchange.body is None:
+            raise payload_too_large(MAX_BODY)
+        return target
+
+    def _resolve(self, exchange: Exchange, user: str) -> _Target:
+        session_id, clone, path = _split(exchange.scope["raw_path"])
+        session = self._store.get(session_id)
+        if session is None:
+            raise ApiError(404, "session_not_found", "there is no such session")
+        if session.owner != user:
+            raise ApiError(403, "forbidden", "the session belongs to another user")
+        exchange.session_id = session.id
+        now = self._clock()
+        if session.ended_at(now) is not None:
+            self.forget(session.id)
+            raise ApiError(404, "session_ended", "the session has ended")
+        if clone not in session.clones:
+            raise ApiError(404, "clone_not_found", "the session has no such clone")
+        exchange.clone = clone
+        if path is None:
+            raise ApiError(
+                404, "not_found", "clones answer below /runtime/{sessionId}/{cloneId}/api"
+            )
+        if session.status(now) == "starting":
+            wait = str(math.ceil(session.ready_at - now))
+            headers = {"retry-after": wait}
+            raise ApiError(503, "session_starting", "the session is starting", headers=headers)
+        return _Target(session=session, kind=self._kinds[clone], path=path)
+
+    async def _forward(self, exchange: Exchange, target: _Target) -> None:
+        base = self.base_url(target.session.id, target.kind.id)
+        scope = _clone_scope(exchange, target)
+        exchange.clone_saw = SeenByClone(
+            method=scope["method"],
+            path=self._redactor.text(scope["raw_path"]),
+            query=self._redactor.query(scope["query_string"]),
+            headers=self._redactor.headers(scope["headers"]),
+        )
+        started = False
+
+        async def send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = for_caller(message.get("headers", ()), host=target.kind.host, base=base)
+                message = {**message, "headers": headers}
+            await exchange.send(message)
+
+        try:
+            await self._clone(target, base)(scope, exchange.replay, send)
+        except Exception:
+            _logger.exception("the %s clone failed", target.kind.id)
+        if not started:
+            failed = ApiError(502, "clone_failed", f"the {target.kind.id} clone did not answer")
+            await envelope(failed)(exchange.scope, exchange.replay, exchange.send)
+
+    def _clone(self, target: _Target, base: str) -> ASGIApp:
+        apps = self._running.setdefault(target.session.id, {})
+        if target.kind.id not in apps:
+            self._sweep()
+            seed = target.session.seeds[target.kind.id]
+            apps[target.kind.id] = target.kind.build(base, seed)
+        return apps[target.kind.id]
+
+    def _sweep(self) -> None:
+        # Sessions end by time without anyone calling; their clones' memory is given back here.
+        now = self._clock()
+        for session_id in list(self._running):
+            session = self._store.get(session_id)
+            if session is None or session.ended_at(now) is not None:
+                self.forget(session_id)
+
+
+def _split(raw_path: bytes) -> tuple[str, str, bytes | None]:
+    # Only the two ids are decoded; the clone's own path stays as the caller wrote it.
+    _, _, session_id, *rest = raw_path.split(b"/", 5)
+    clone = rest[0] if rest else b""
+    path: bytes | None = None
+    if len(rest) > 1 and rest[1] == b"api":
+        path = b"/" + (rest[2] if len(rest) > 2 else b"")  # noqa: PLR2004 - the fourth piece
+    return unquote(session_id.decode("ascii")), unquote(clone.decode("ascii")), path
+
+
+def _clone_scope(exchange: Exchange, target: _Target) -> Scope:
+    received = exchange.scope
+    length = len(exchange.body or b"")
+    return {
+        "type": "http",
+        "asgi": received["asgi"],
+        "http_version": received["http_version"],
+        "method": received["method"],
+        "scheme": "https",
+        "server": (target.kind.host, 443),
+        "client": received["client"],
+        "root_path": "",
+        "path": unquote(target.path.decode("ascii")),
+        "raw_path": target.path,
+        "query_string": received["query_string"],
+        "headers": for_clone(received["headers"], host=target.kind.host, length=length),
+        "state": {},
+    }

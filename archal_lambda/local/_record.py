@@ -1,0 +1,191 @@
+"""What happened on the wire, as frozen records without secrets.
+
+Owns the record types, their redaction and the bounded log. It must not keep bodies, nor any value
+of a sensitive header or query parameter: they are dropped before a record is made, so that no
+later reader can leak them.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, overload
+from urllib.parse import unquote_plus
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REDACTED = "[redacted]"
+"""Stands in a record for every sensitive value."""
+
+MAX_RECORDS = 1000
+"""A log keeps this many records; older ones are dropped."""
+
+_SENSITIVE = re.compile(
+    r"auth|token|secret|cookie|key|signature|password|^x-route-|^x-archal-", re.IGNORECASE
+)
+
+
+class RecordedHeaders(tuple[tuple[str, str], ...]):
+    """Header fields as pairs, in order and with repetitions; names are in lower case.
+
+    Example:
+        >>> headers = RecordedHeaders([("accept", "*/*")])
+        >>> "Accept" in headers, headers.get("host")
+        (True, None)
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, str):
+            return any(name == item.lower() for name, _ in self)
+        return super().__contains__(item)
+
+    @overload
+    def get(self, name: str) -> str | None: ...
+
+    @overload
+    def get(self, name: str, default: str) -> str: ...
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Find the first value of a field.
+
+        Args:
+            name: Field name in any case.
+            default: Returned if there is none.
+
+        Returns:
+            The value, redacted if the name is sensitive.
+        """
+        return next((value for key, value in self if key == name.lower()), default)
+
+
+class SeenByClone(msgspec.Struct, frozen=True, kw_only=True):
+    """The request as it reached the clone, behind the proxy.
+
+    Args:
+        method: HTTP method.
+        path: Raw path below the clone's base, percent-encoding as sent.
+        query: Raw query string without ``?``, sensitive values redacted.
+        headers: Header fields, sensitive values redacted.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: RecordedHeaders
+
+
+class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that reached the stand-in.
+
+    Args:
+        method: HTTP method.
+        path: Raw path as received, percent-encoding as sent.
+        query: Raw query string without ``?``, sensitive values redacted.
+        session_id: The session, None for control-plane calls and unknown sessions.
+        clone: The clone, None for control-plane calls and unknown clones.
+        status: HTTP status of the answer; 499 if the caller went away before there was one.
+        duration_ms: Milliseconds from the request's head to the beginning of the answer.
+        received_headers: What reached the proxy, sensitive values redacted.
+        clone_saw: What reached the clone, None if it was never asked.
+    """
+
+    method: str
+    path: str
+    query: str
+    session_id: str | None
+    clone: str | None
+    status: int
+    duration_ms: float
+    received_headers: RecordedHeaders
+    clone_saw: SeenByClone | None
+
+
+class Redactor:
+    """Removes secrets by name, and the known tokens wherever they stand.
+
+    Args:
+        secrets: Tokens that must not survive, even in a harmless-looking place.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secrets)
+
+    def text(self, raw: bytes) -> str:
+        """Decode a piece of the request head.
+
+        Args:
+            raw: Bytes as received.
+
+        Returns:
+            The text without any known token.
+        """
+        text = raw.decode("latin-1")
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def headers(self, raw: Iterable[tuple[bytes, bytes]]) -> RecordedHeaders:
+        """Copy header fields.
+
+        Args:
+            raw: Raw ASGI headers.
+
+        Returns:
+            The fields, sensitive values redacted.
+        """
+        names = ((name.decode("latin-1").lower(), value) for name, value in raw)
+        return RecordedHeaders(
+            (name, REDACTED if _SENSITIVE.search(name) else self.text(value))
+            for name, value in names
+        )
+
+    def query(self, raw: bytes) -> str:
+        """Copy a query string.
+
+        Args:
+            raw: Raw query string.
+
+        Returns:
+            The string with sensitive values redacted, else byte for byte.
+        """
+        return "&".join(self._parameter(part) for part in self.text(raw).split("&"))
+
+    @staticmethod
+    def _parameter(part: str) -> str:
+        name, equals, _ = part.partition("=")
+        sensitive = equals and _SENSITIVE.search(unquote_plus(name))
+        return f"{name}={REDACTED}" if sensitive else part
+
+
+class RequestLog:
+    """The last records, safe to read from any thread."""
+
+    def __init__(self) -> None:
+        self._records: deque[RecordedRequest] = deque(maxlen=MAX_RECORDS)
+        self._lock = threading.Lock()
+
+    def append(self, record: RecordedRequest) -> None:
+        """Add a record.
+
+        Args:
+            record: The newest record.
+        """
+        with self._lock:
+            self._records.append(record)
+
+    def snapshot(self) -> tuple[RecordedRequest, ...]:
+        """Copy the log.
+
+        Returns:
+            At most 1,000 records, oldest first.
+        """
+        with self._lock:
+            return tuple(self._records)

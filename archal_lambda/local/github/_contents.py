@@ -1,0 +1,159 @@
+"""Operations on file contents (GitHub docs, rest/repos/contents).
+
+Owns their rules: one branch, one commit per change, and the blob's hash as a guard against lost
+updates. It must not render or route.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.responses import Response
+
+from archal_lambda.local.github import _files
+from archal_lambda.local.github._call import Call, answer
+from archal_lambda.local.github._errors import GitHubError, conflict, invalid_request, not_found
+from archal_lambda.local.github._http import Resource
+from archal_lambda.local.github._model import Signature, blob_sha, when
+
+if TYPE_CHECKING:
+    from archal_lambda.local.github._model import Commit, Repo
+
+_RAW = frozenset({"application/vnd.github.raw", "application/vnd.github.raw+json"})
+
+
+class _Person(msgspec.Struct, frozen=True):
+    """Author or committer."""
+
+    name: str
+    email: str
+    date: str | None = None
+
+
+class _ContentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of creating, updating and deleting a file."""
+
+    message: str | None = None
+    content: str | None = None
+    sha: str | None = None
+    branch: str | None = None
+    author: _Person | None = None
+    committer: _Person | None = None
+
+
+def _get_contents(call: Call) -> Response:
+    repo = call.repo()
+    _check_branch(repo, call.query("ref"))
+    path = str(call.request.path_params.get("path", "")).strip("/")
+    if path in repo.files:
+        if call.request.headers.get("accept", "") in _RAW:
+            raw = {"content-type": "application/vnd.github.raw+json; charset=utf-8"}
+            return Response(repo.files[path], headers=raw)
+        return answer(_files.file(call.base, repo, path))
+    if not repo.files:
+        raise GitHubError(404, "This repository is empty.")
+    found = _files.directory(call.base, repo, path)
+    if not found:
+        raise not_found()
+    return answer(found)
+
+
+def _put_contents(call: Call) -> Response:
+    repo = call.repo(write=True)
+    body = call.decode(_ContentBody)
+    path = _checked_path(call, repo)
+    if body.content is None:
+        raise invalid_request('"content" wasn\'t supplied.')
+    content = _decoded(body.content)
+    existed = path in repo.files
+    _check(repo, path, body, needs_sha=existed)
+    made = _commit(call, repo, path, content, body)
+    view = {
+        "content": _files.entry(call.base, repo, path),
+        "commit": _files.commit(call.base, repo, made),
+    }
+    return answer(view, status=200 if existed else 201)
+
+
+def _delete_contents(call: Call) -> Response:
+    repo = call.repo(write=True)
+    body = _delete_body(call)
+    path = call.path("path")
+    if path not in repo.files:
+        raise not_found()
+    _check(repo, path, body, needs_sha=True)
+    made = _commit(call, repo, path, None, body)
+    return answer({"content": None, "commit": _files.commit(call.base, repo, made)})
+
+
+def _delete_body(call: Call) -> _ContentBody:
+    # Some clients cannot send a body with DELETE; GitHub reads the query string as well.
+    if call.body:
+        return call.decode(_ContentBody)
+    return call.convert(dict(call.request.query_params), _ContentBody)
+
+
+def _check(repo: Repo, path: str, body: _ContentBody, *, needs_sha: bool) -> None:
+    _check_branch(repo, body.branch)
+    if not body.message:
+        raise invalid_request('"message" wasn\'t supplied.')
+    if needs_sha and not body.sha:
+        raise invalid_request('"sha" wasn\'t supplied.')
+    stored = repo.files.get(path)
+    if body.sha and (stored is None or blob_sha(stored) != body.sha):
+        raise conflict(f"{path} does not match {body.sha}")
+
+
+def _check_branch(repo: Repo, branch: str | None) -> None:
+    names = {repo.default_branch, f"refs/heads/{repo.default_branch}"}
+    if branch and branch not in names and (repo.head is None or branch != repo.head.sha):
+        raise GitHubError(404, f"No commit found for the ref {branch}")
+
+
+def _checked_path(call: Call, repo: Repo) -> str:
+    path = call.path("path")
+    segments = path.split("/")
+    if any(segment in {"", ".", "..", ".git"} for segment in segments) or "\x00" in path:
+        raise GitHubError(422, "path contains a malformed path component")
+    parents = {"/".join(segments[:end]) for end in range(1, len(segments))}
+    is_directory = any(name.startswith(f"{path}/") for name in repo.files)
+    if is_directory or parents & repo.files.keys():
+        raise GitHubError(422, "path is in the way of a file or a directory")
+    return path
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        # Encoders break lines, so white space is no mistake.
+        return base64.b64decode("".join(content.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise GitHubError(422, "content is not valid Base64") from None
+
+
+def _commit(call: Call, repo: Repo, path: str, content: bytes | None, body: _ContentBody) -> Commit:
+    author = body.author or body.committer
+    return call.state.commit(
+        repo,
+        path,
+        content,
+        message=body.message or "",
+        author=None if author is None else _signature(call, author),
+        committer=None if body.committer is None else _signature(call, body.committer),
+    )
+
+
+def _signature(call: Call, person: _Person) -> Signature:
+    date = person.date or when(call.state.now())
+    return Signature(name=person.name, email=person.email, date=date)
+
+
+ROUTES = (
+    Resource(path="/repos/{owner}/{repo}/contents", handlers={"GET": _get_contents}),
+    Resource(
+        path="/repos/{owner}/{repo}/contents/{path:path}",
+        handlers={"GET": _get_contents, "PUT": _put_contents, "DELETE": _delete_contents},
+    ),
+)

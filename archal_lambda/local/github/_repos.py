@@ -1,0 +1,185 @@
+"""Operations on accounts and repositories (GitHub docs, rest/users and rest/repos/repos).
+
+Owns their rules. It must not render or route.
+"""
+
+from __future__ import annotations
+
+import re
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archal_lambda.local.github import _accounts
+from archal_lambda.local.github._call import Call, answer, no_content
+from archal_lambda.local.github._errors import not_found, validation_failed
+from archal_lambda.local.github._http import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+
+    from archal_lambda.local.github._model import Repo, User
+
+_MAX_NAME = 100
+_FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
+_SORTS = {
+    "created": attrgetter("created_at", "id"),
+    "updated": attrgetter("updated_at", "id"),
+    "pushed": attrgetter("pushed_at", "id"),
+    "full_name": attrgetter("full_name"),
+}
+
+
+class _RepoFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What creating and changing a repository have in common."""
+
+    description: str | msgspec.UnsetType | None = msgspec.UNSET
+    homepage: str | msgspec.UnsetType | None = msgspec.UNSET
+    private: bool | msgspec.UnsetType = msgspec.UNSET
+    is_template: bool | msgspec.UnsetType = msgspec.UNSET
+    has_issues: bool | msgspec.UnsetType = msgspec.UNSET
+    has_projects: bool | msgspec.UnsetType = msgspec.UNSET
+    has_wiki: bool | msgspec.UnsetType = msgspec.UNSET
+    has_discussions: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class _CreateRepo(_RepoFields, frozen=True, kw_only=True):
+    """Body of ``POST /user/repos``."""
+
+    name: str | None = None
+    auto_init: bool = False
+
+
+class _PatchRepo(_RepoFields, frozen=True, kw_only=True):
+    """Body of ``PATCH /repos/{owner}/{repo}``."""
+
+    name: str | None = None
+    visibility: str | None = None
+    default_branch: str | None = None
+    archived: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+def _get_viewer(call: Call) -> Response:
+    viewer = call.state.viewer
+    public = _repos_of(call, viewer, private=False)
+    private = len(_repos_of(call, viewer, private=True)) - len(public)
+    view = _accounts.private_user(
+        call.base, viewer, public_repos=len(public), private_repos=private
+    )
+    return answer(view)
+
+
+def _get_user(call: Call) -> Response:
+    user = _find_user(call)
+    count = len(_repos_of(call, user, private=False))
+    return answer(_accounts.public_user(call.base, user, public_repos=count))
+
+
+def _list_viewer_repos(call: Call) -> Response:
+    repos = _repos_of(call, call.state.viewer, private=True)
+    wanted = call.query("visibility", "all")
+    if wanted in {"public", "private"}:
+        repos = [repo for repo in repos if repo.private == (wanted == "private")]
+    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+
+
+def _list_user_repos(call: Call) -> Response:
+    repos = _repos_of(call, _find_user(call), private=False)
+    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+
+
+def _create_repo(call: Call) -> Response:
+    body = call.decode(_CreateRepo)
+    if not body.name:
+        raise validation_failed("Repository", "name", "missing_field")
+    owner = call.state.viewer
+    name = _free_name(call, owner, body.name, refusal="Repository creation failed.")
+    repo = call.state.add_repo(owner, name)
+    _apply(repo, body)
+    if body.auto_init:
+        readme = f"# {repo.name}\n" + (f"{repo.description}\n" if repo.description else "")
+        call.state.commit(repo, "README.md", readme.encode(), message="Initial commit")
+    return call.created(_accounts.full_repo(call.base, repo))
+
+
+def _get_repo(call: Call) -> Response:
+    return answer(_accounts.full_repo(call.base, call.repo()))
+
+
+def _patch_repo(call: Call) -> Response:
+    body = call.decode(_PatchRepo)
+    # An archived repository can be taken out of the archive, and nothing else.
+    repo = call.repo(write=body.archived is not False)
+    if body.default_branch not in {None, repo.default_branch}:
+        raise validation_failed("Repository", "default_branch", "invalid")
+    if body.visibility not in {None, "public", "private"}:
+        raise validation_failed("Repository", "visibility", "invalid")
+    if body.name and body.name.lower() != repo.name.lower():
+        call.state.rename_repo(repo, _free_name(call, repo.owner, body.name))
+    elif body.name:
+        call.state.rename_repo(repo, body.name)
+    _apply(repo, body)
+    if body.visibility is not None:
+        repo.private = body.visibility == "private"
+    repo.updated_at = call.state.now()
+    return answer(_accounts.full_repo(call.base, repo))
+
+
+def _delete_repo(call: Call) -> Response:
+    # Unlike other changes this one is allowed on an archived repository.
+    del call.state.repos[call.repo().full_name.lower()]
+    return no_content()
+
+
+def _find_user(call: Call) -> User:
+    user = call.state.users.get(call.path("login").lower())
+    if user is None:
+        raise not_found()
+    return user
+
+
+def _repos_of(call: Call, user: User, *, private: bool) -> list[Repo]:
+    mine = (repo for repo in call.state.repos.values() if repo.owner is user)
+    return [repo for repo in mine if private or not repo.private]
+
+
+def _sorted(call: Call, repos: Iterable[Repo]) -> list[Repo]:
+    sort = call.query("sort", "full_name")
+    direction = call.query("direction", "asc" if sort == "full_name" else "desc")
+    key = _SORTS.get(sort, _SORTS["full_name"])
+    return sorted(repos, key=key, reverse=direction == "desc")
+
+
+def _free_name(call: Call, owner: User, wanted: str, *, refusal: str = "Validation Failed") -> str:
+    # GitHub turns what it does not allow into dashes and keeps at most 100 characters.
+    name = _FOREIGN.sub("-", wanted)[:_MAX_NAME]
+    if name in {".", ".."} or call.state.find_repo(owner.login, name) is not None:
+        reason = "name already exists on this account" if name.strip(".") else "name is reserved"
+        raise validation_failed("Repository", "name", "custom", message=reason, summary=refusal)
+    return name
+
+
+def _apply(repo: Repo, body: _RepoFields) -> None:
+    for field in (*_RepoFields.__struct_fields__, "archived"):
+        value = getattr(body, field, msgspec.UNSET)
+        if value is not msgspec.UNSET:
+            setattr(repo, field, value)
+
+
+ROUTES = (
+    Resource(path="/user", handlers={"GET": _get_viewer}, public=False),
+    Resource(
+        path="/user/repos",
+        handlers={"GET": _list_viewer_repos, "POST": _create_repo},
+        public=False,
+    ),
+    Resource(path="/users/{login}", handlers={"GET": _get_user}),
+    Resource(path="/users/{login}/repos", handlers={"GET": _list_user_repos}),
+    Resource(
+        path="/repos/{owner}/{repo}",
+        handlers={"GET": _get_repo, "PATCH": _patch_repo, "DELETE": _delete_repo},
+    ),
+)
