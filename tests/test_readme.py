@@ -1,0 +1,64 @@
+"""The README's code and commands, run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from archal_lambda.cli._app import run
+from archal_lambda.local import LocalArchal, LocalContext
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"^    (archal-lambda (?!local).*)$", README, re.MULTILINE)
+
+
+@pytest.fixture
+def archal(monkeypatch):
+    """A local Archal that the environment points at."""
+    with LocalArchal() as local:
+        for name, value in local.environ.items():
+            monkeypatch.setenv(name, value)
+        yield local
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_python_block_runs(archal, number):
+    """Each Python block runs by itself; the handler in the first one handles."""
+    namespace = {"__name__": "readme"}
+
+    exec(compile(BLOCKS[number], f"README.md, block {number + 1}", "exec"), namespace)  # noqa: S102 - our own README
+
+    if "handler" in namespace:
+        made = namespace["handler"]({"name": "from-the-readme"}, LocalContext())
+        assert made == {"created": "testuser/from-the-readme"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_runs(archal, command, monkeypatch, capfd):
+    """Each command line runs as it stands; `local`, which does not end, is tested with the commands."""
+    monkeypatch.chdir(ROOT)
+
+    assert run(shlex.split(command)[1:]) == 0
+
+
+def test_first_screen_holds_the_two_commands_and_a_handler():
+    """A stranger sees how to start, and code, within 30 lines."""
+    first = README.splitlines()[:30]
+
+    assert "    pip install -e '.[local]' && archal-lambda demo" in first
+    assert "    pip install -e '.[dev]' && pytest" in first
+    assert any(line.startswith("def handler") for line in first)
+
+
+def test_configuration_names_what_settings_reads():
+    """Every variable that the settings read is in the README's table."""
+    source = (ROOT / "archal_lambda/core/settings.py").read_text()
+    names = set(re.findall(r'"((?:ARCHAL|AGENT)_[A-Z_]+|SSL_CERT_FILE)"', source))
+
+    assert len(names) >= 7
+    assert [name for name in names if f"`{name}`" not in README] == []
