@@ -10,6 +10,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from archal_lambda.core.models import decode, encode
 from archal_lambda.errors import (
     ArchalError,
@@ -23,7 +25,7 @@ from archal_lambda.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools import Logger, Metrics
 
     from archal_lambda.core.calls import CallHook, CallRecord
     from archal_lambda.core.response import Response
@@ -33,11 +35,12 @@ __all__ = ["failure_result", "json_result", "log_calls", "pass_on", "read_json"]
 T = TypeVar("T")
 
 
-def log_calls(logger: Logger) -> CallHook:
+def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:
     """Make a hook that writes one structured log line for each clone call.
 
     Args:
         logger: A Powertools logger.
+        metrics: Powertools metrics: counts calls and failures, and measures durations, if given.
 
     Returns:
         A hook for `Clones(..., on_call=…)`. Durations are in milliseconds; no line holds a header, a body or a
@@ -56,6 +59,10 @@ def log_calls(logger: Logger) -> CallHook:
             "duration_ms": round(record.elapsed * 1000, 1),
             "time_left_ms": None if left is None else round(left * 1000),
         }
+        if metrics is not None:
+            metrics.add_metric("CloneCalls", MetricUnit.Count, 1)
+            metrics.add_metric("CloneCallFailures", MetricUnit.Count, int(record.error is not None))
+            metrics.add_metric("CloneCallDuration", MetricUnit.Milliseconds, record.elapsed * 1000)
         logger.info(
             "clone call", extra={key: value for key, value in fields.items() if value is not None}
         )

@@ -8,6 +8,7 @@ from archal_lambda._version import __version__
 from archal_lambda.cli._call import call
 from archal_lambda.cli._demo import demo
 from archal_lambda.cli._env import env
+from archal_lambda.cli._harness import harness
 from archal_lambda.cli._invoke import invoke
 from archal_lambda.cli._local import local
 from archal_lambda.cli._session import session
@@ -22,7 +23,7 @@ def app() -> None:
     """Archal clones from AWS Lambda: try, call, invoke, and stand in for them."""
 
 
-for command in (call, demo, env, invoke, local, session):
+for command in (call, demo, env, harness, invoke, local, session):
     app.add_command(command)
 
 

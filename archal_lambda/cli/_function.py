@@ -21,7 +21,7 @@ from archal_lambda.core.settings import process_environ
 
 __all__ = ["Function", "Outcome", "find_function"]
 
-_DEFAULT_TIMEOUT = 20  # seconds; Lambda's own 3 s are too few for a first try by hand
+_DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
 _INIT_LIMIT = 30  # seconds for importing the handler; Lambda allows 10
 
 
@@ -123,12 +123,13 @@ def _failed(kind: str, message: str, log: str) -> Outcome:
     return Outcome(error={"errorType": kind, "errorMessage": message}, log=log)
 
 
-def find_function(name: str, template: Path) -> Function:
+def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
     """Find a function by what the user calls it.
 
     Args:
         name: `module.function`, or the logical id of a function in the template.
         template: A SAM template.
+        timeout: Seconds of an invocation; None takes the template's.
 
     Returns:
         The function.
@@ -137,7 +138,7 @@ def find_function(name: str, template: Path) -> Function:
         click.UsageError: If there is none.
     """
     if "." in name:
-        return Function(handler=name)
+        return Function(handler=name, timeout=timeout or _DEFAULT_TIMEOUT)
     if not template.is_file():
         raise click.UsageError(f"{name} is no module.function, and there is no {template}")
     document = _load(template)
@@ -157,7 +158,7 @@ def find_function(name: str, template: Path) -> Function:
         handler=properties["Handler"],
         name=name,
         root=template.resolve().parent,
-        timeout=int(properties.get("Timeout", 3)),
+        timeout=timeout or int(properties.get("Timeout", 3)),
         memory=int(properties.get("MemorySize", 128)),
         variables=variables,
     )

@@ -83,6 +83,9 @@ def local_session(archal: LocalArchal) -> Generator[Settings]:
             session_id=hosted.session.session_id,
             clone_urls=hosted.session.api_base_urls,
             token=archal.token,
+            # The control plane, too: nothing a handler does here may reach the real one.
+            api_url=archal.api_url,
+            runtime_url=archal.runtime_url,
         )
 
 

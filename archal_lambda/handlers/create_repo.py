@@ -9,7 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import ArchalError, Clones, Deadline, DecodeError
 from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 GITHUB_TOKEN = "ghp_AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTt"  # noqa: S105 - public, see above
 
 logger = Logger()
+metrics = Metrics(namespace="ArchalLambda")
 
 
 class NewRepo(msgspec.Struct, omit_defaults=True):
@@ -43,10 +45,11 @@ class Repo(msgspec.Struct):
 @cache
 def clones() -> Clones:
     """Make the clients once per process; made on the first call, so that a faulty setting is a 502."""
-    return Clones.from_env(on_call=log_calls(logger))
+    return Clones.from_env(on_call=log_calls(logger, metrics))
 
 
 @logger.inject_lambda_context(log_event=False)  # False even if POWERTOOLS_LOGGER_LOG_EVENT is set
+@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one request.
 
@@ -58,6 +61,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         201 with the repository; 400 for a bad body; a clone's own refusal as it is; 504 or 502 if the clone
         could not be asked.
     """
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
     try:
         new = read_json(event, NewRepo)
     except DecodeError as error:

@@ -359,3 +359,87 @@ def test_without_the_extra_the_command_says_what_to_install():
 
     assert done.returncode == 1
     assert "pip install 'archal-lambda[local]'" in one_error(done.stderr)
+
+
+@pytest.fixture
+def agents(handlers):
+    """Handlers that answer as agents, or do not."""
+    (handlers / "agents.py").write_text(
+        "def text(event, context):\n"
+        "    print('a line of log')\n"
+        "    return 'You asked: ' + event['task']\n"
+        "def calls(event, context):\n"
+        "    return {'text': 'done', 'calls': [{'method': 'GET', 'path': '/x', 'status': s}"
+        " for s in (200, 404, None)]}\n"
+        "def nothing(event, context):\n"
+        "    return {'statusCode': 200}\n"
+        "def number(event, context):\n"
+        "    return 7\n"
+        "def fails(event, context):\n"
+        "    raise LookupError('no idea')\n"
+    )
+    return handlers
+
+
+def test_harness_prints_one_object(cli, agents, monkeypatch):
+    """The task reaches the handler; stdout is one JSON object, the log is on stderr."""
+    monkeypatch.setenv("AGENT_TASK", "Count to three.")
+
+    code, out, err = cli("harness", "agents.text")
+
+    assert (code, json.loads(out)) == (0, {"text": "You asked: Count to three."})
+    assert err.endswith("a line of log\n")
+
+
+def test_harness_writes_metrics_and_trace(cli, agents, monkeypatch):
+    """The two files are written where the variables are set."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+    monkeypatch.setenv("AGENT_METRICS_FILE", str(agents / "metrics.json"))
+    monkeypatch.setenv("AGENT_TRACE_FILE", str(agents / "trace.json"))
+
+    assert cli("harness", "agents.calls")[0] == 0
+
+    metrics = json.loads((agents / "metrics.json").read_text())
+    trace = json.loads((agents / "trace.json").read_text())
+    assert (metrics["toolCallCount"], metrics["toolErrorCount"]) == (3, 2)
+    assert metrics["exitReason"] == "completed"
+    assert trace["final"] == "done"
+    assert [one["status"] for one in trace["events"]] == [200, 404, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("agents.nothing", "must return text"),
+        ("agents.number", "must return text"),
+        ("agents.fails", "LookupError: no idea"),
+    ],
+)
+def test_harness_fails_without_an_answer(cli, agents, monkeypatch, name, message):
+    """No answer means no stdout and a non-zero exit code; the metrics file says so."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+    monkeypatch.setenv("AGENT_METRICS_FILE", str(agents / "metrics.json"))
+
+    code, out, err = cli("harness", name)
+
+    assert (code, out) == (1, "")
+    assert message in one_error(err.splitlines()[-1])
+    assert json.loads((agents / "metrics.json").read_text())["exitReason"] == "error"
+
+
+def test_harness_needs_a_task(cli, agents):
+    """Without AGENT_TASK the error names the variable."""
+    code, _, err = cli("harness", "agents.text")
+
+    assert code == 1
+    assert "AGENT_TASK" in one_error(err)
+
+
+def test_harness_runs_the_agent_of_the_examples(cli, archal, monkeypatch):
+    """The example agent answers through the harness."""
+    monkeypatch.setenv("AGENT_TASK", "How are my repositories doing?")
+
+    code, out, _ = cli("harness", "archal_lambda.handlers.agent.handler")
+
+    assert code == 0
+    assert set(json.loads(out)) == {"text"}

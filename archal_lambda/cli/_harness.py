@@ -1,0 +1,76 @@
+"""`archal-lambda harness`: a handler as the agent that `archal run` starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from archal_lambda.cli._function import find_function
+from archal_lambda.core.settings import process_environ
+
+if TYPE_CHECKING:
+    from archal_lambda.cli._function import Outcome
+
+__all__ = ["harness"]
+
+_FAILED = 400
+
+
+@click.command()
+@click.argument("handler_or_function")
+@click.option(
+    "--timeout", default=170, show_default=True, help="Seconds; `archal run` itself waits 180."
+)
+def harness(handler_or_function: str, timeout: int) -> int:
+    """Run a handler under the contract of `archal run`.
+
+    The task in AGENT_TASK becomes the event `{"task": …}`. The handler returns text, or `{"text": …, "calls": […]}`.
+    Stdout gets exactly one JSON object, `{"text": …}`; the log goes to stderr; the exit code is 0 for an answer.
+    AGENT_METRICS_FILE and AGENT_TRACE_FILE are written where set.
+    """
+    environ = process_environ({})
+    task = environ.get("AGENT_TASK", "").strip()
+    if not task:
+        raise click.ClickException("AGENT_TASK is not set; it must hold the task's text")
+    function = find_function(handler_or_function, Path("template.yaml"), timeout=timeout)
+    outcome = function.invoke({"task": task}, {}, capture=False)
+    text, calls = _read(outcome)
+    _write(environ.get("AGENT_METRICS_FILE"), _metrics(calls, completed=text is not None))
+    _write(environ.get("AGENT_TRACE_FILE"), {"version": 1, "final": text, "events": calls})
+    if text is not None:
+        click.echo(json.dumps({"text": text}))
+        return 0
+    if outcome.error is None:
+        raise click.ClickException('the handler must return text, or an object with "text"')
+    kind, message = outcome.error["errorType"], outcome.error["errorMessage"]
+    raise click.ClickException(f"{handler_or_function}: {kind}: {message}")
+
+
+def _read(outcome: Outcome) -> tuple[str | None, list[dict[str, Any]]]:
+    result = outcome.result
+    if isinstance(result, str):
+        return result, []
+    if not isinstance(result, dict):
+        return None, []
+    fields = cast("dict[str, Any]", result)
+    text, calls = fields.get("text"), fields.get("calls")
+    listed = cast("list[dict[str, Any]]", calls) if isinstance(calls, list) else []
+    return text if isinstance(text, str) else None, listed
+
+
+def _metrics(calls: list[dict[str, Any]], *, completed: bool) -> dict[str, Any]:
+    failed = sum(1 for call in calls if not (call.get("status") or _FAILED) < _FAILED)
+    return {
+        "version": 1,
+        "toolCallCount": len(calls),
+        "toolErrorCount": failed,
+        "exitReason": "completed" if completed else "error",
+    }
+
+
+def _write(path: str | None, content: dict[str, Any]) -> None:
+    if path:
+        Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")

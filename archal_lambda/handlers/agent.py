@@ -1,0 +1,80 @@
+"""An agent under test: takes a task, uses a clone, returns text.
+
+It reads `{"task": …}` and returns `{"text": …, "calls": […]}`. `archal-lambda harness` runs it, or any handler of this
+shape, the way `archal run` runs a local harness.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aws_lambda_powertools import Logger
+
+from archal_lambda import CallRecord, Clones, Deadline
+from archal_lambda.powertools import log_calls
+
+if TYPE_CHECKING:
+    from archal_lambda import Clone
+    from archal_lambda.core.deadline import LambdaContext
+
+SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
+
+logger = Logger()
+
+
+class Task(msgspec.Struct):
+    """What the agent is asked."""
+
+    task: str
+
+
+class Repo(msgspec.Struct):
+    """A repository, as far as this agent looks."""
+
+    full_name: str
+    open_issues_count: int
+
+
+def answer(task: str, github: Clone) -> str:
+    """Do the task. Put your agent here; this one reports the state of the repositories whatever it is asked.
+
+    Args:
+        task: The task's text.
+        github: The clone to do it on.
+
+    Returns:
+        The agent's answer.
+    """
+    repos = list(github.paginate("/user/repos", type=list[Repo], token=SERVICE_TOKEN))
+    lines = [f"{repo.full_name}: {repo.open_issues_count} open issues" for repo in repos]
+    return "\n".join([f"Asked: {task}", f"{len(repos)} repositories", *lines])
+
+
+@logger.inject_lambda_context(log_event=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle one task.
+
+    Args:
+        event: A `Task` as a dict.
+        context: The invocation's context.
+
+    Returns:
+        The text, and the calls made: method, path and status of each.
+
+    Raises:
+        ArchalError: If the clone cannot be used; `archal run` counts the run as failed.
+        ValueError: If the event is no `Task`.
+    """
+    task = msgspec.convert(event, Task)
+    log = log_calls(logger)
+    calls: list[dict[str, Any]] = []
+
+    def note(record: CallRecord) -> None:
+        log(record)
+        calls.append({"method": record.method, "path": record.path, "status": record.status_code})
+
+    with Clones.from_env(on_call=note) as clones:
+        github = clones["github"].with_deadline(Deadline.from_context(context, reserve=1.0))
+        text = answer(task.task, github)
+    return {"text": text, "calls": calls}

@@ -1,0 +1,96 @@
+"""Open a hosted session, try one of its clones, stop it: for EventBridge Scheduler or Step Functions.
+
+It reads `{"clone": "github", "path": "/user", "seed": …}`, every field optional, and returns a `Summary`. What goes
+wrong is raised, so that a state machine can catch it by the error's name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from archal_lambda import ArchalClient, Deadline, RequestTimeout
+
+if TYPE_CHECKING:
+    from archal_lambda.core.deadline import LambdaContext
+
+# What stopping the session and answering may take. A running session is billed, so this comes first.
+CLEAN_UP_SECONDS = 25.0
+SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
+
+logger = Logger()
+metrics = Metrics(namespace="ArchalLambda")
+
+
+class Check(msgspec.Struct):
+    """What to try."""
+
+    clone: str = "github"
+    path: str = "/user"
+    seed: str | None = None
+    ttl_seconds: int = 600
+
+
+class Summary(msgspec.Struct):
+    """What came of it."""
+
+    session_id: str
+    clone: str
+    status_code: int
+    passed: bool
+    start_seconds: float
+
+
+@logger.inject_lambda_context(log_event=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle one invocation.
+
+    Args:
+        event: A `Check` as a dict; other keys, such as EventBridge's own, are ignored.
+        context: The invocation's context.
+
+    Returns:
+        A `Summary` as a dict.
+
+    Raises:
+        ArchalError: If the session cannot be had, or the clone does not answer.
+        ValueError: If the event is no `Check`.
+    """
+    metrics.add_metric("Invocations", MetricUnit.Count, 1)
+    check = msgspec.convert(event, Check)
+    deadline = Deadline.from_context(context, reserve=CLEAN_UP_SECONDS)
+    if deadline.expired:
+        raise RequestTimeout("too little time to start a session and stop it", phase="connect")
+    seconds = 0.0
+
+    def progress(_: object, elapsed: float) -> None:
+        nonlocal seconds
+        seconds = elapsed
+
+    with (
+        ArchalClient.from_env() as client,
+        client.sessions.open(
+            clones=[check.clone],
+            ttl_seconds=check.ttl_seconds,
+            seeds={check.clone: check.seed} if check.seed else None,
+            timeout=deadline.remaining(),
+            on_progress=progress,
+        ) as hosted,
+    ):
+        clone = hosted.clones[check.clone].with_deadline(deadline)
+        response = clone.get(check.path, token=SERVICE_TOKEN)
+    summary = Summary(
+        session_id=hosted.session.session_id,
+        clone=check.clone,
+        status_code=response.status_code,
+        passed=response.is_success,
+        start_seconds=round(seconds, 3),
+    )
+    metrics.add_metric("SessionStart", MetricUnit.Seconds, seconds)
+    metrics.add_metric("ChecksPassed", MetricUnit.Count, int(summary.passed))
+    logger.info("session checked", extra={"summary": msgspec.to_builtins(summary)})
+    return {field: getattr(summary, field) for field in summary.__struct_fields__}

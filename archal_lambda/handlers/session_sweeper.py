@@ -1,0 +1,88 @@
+"""Stop sessions that somebody forgot: for a schedule.
+
+It reads `{"max_age_seconds": 7200, "dry_run": true}`, both optional. A running session is billed, so a leaked one
+costs money until its time to live is over. Unless `dry_run` is false it only reports.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from archal_lambda import ArchalClient, ArchalError, Deadline, NotFoundError
+
+if TYPE_CHECKING:
+    from archal_lambda.core.deadline import LambdaContext
+
+# No further session is begun with less than this left; one DELETE may take 15 s.
+RESERVE_SECONDS = 20.0
+
+logger = Logger()
+metrics = Metrics(namespace="ArchalLambda")
+
+
+class Sweep(msgspec.Struct):
+    """What to stop."""
+
+    max_age_seconds: int = 7200
+    dry_run: bool = True
+
+
+class Report(msgspec.Struct):
+    """What was done, as session ids."""
+
+    found: int
+    dry_run: bool
+    stopped: list[str] = []
+    failed: list[str] = []
+    skipped: list[str] = []
+
+
+@logger.inject_lambda_context(log_event=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle one invocation.
+
+    Args:
+        event: A `Sweep` as a dict; other keys, such as EventBridge's own, are ignored.
+        context: The invocation's context.
+
+    Returns:
+        A `Report` as a dict. `skipped` are those that a dry run, or too little time, left alone.
+
+    Raises:
+        ArchalError: If the sessions cannot be listed.
+        ValueError: If the event is no `Sweep`.
+    """
+    metrics.add_metric("Invocations", MetricUnit.Count, 1)
+    sweep = msgspec.convert(event, Sweep)
+    deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)
+    now = datetime.now(UTC)
+    with ArchalClient.from_env() as client:
+        sessions = client.sessions.list()
+        report = Report(found=len(sessions), dry_run=sweep.dry_run)
+        for session in sessions:
+            if (now - session.created_at).total_seconds() <= sweep.max_age_seconds:
+                continue
+            if sweep.dry_run or deadline.expired:
+                report.skipped.append(session.session_id)
+                continue
+            try:
+                client.sessions.delete(session.session_id)
+            except NotFoundError:
+                pass  # it ended by itself meanwhile
+            except ArchalError as error:
+                logger.warning("session not stopped", extra={"reason": str(error)})
+                report.failed.append(session.session_id)
+                continue
+            report.stopped.append(session.session_id)
+    metrics.add_metric("SessionsFound", MetricUnit.Count, report.found)
+    metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
+    metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
+    result: dict[str, Any] = msgspec.to_builtins(report)
+    logger.info("sessions swept", extra={"report": result})
+    return result
