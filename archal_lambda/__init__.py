@@ -14,7 +14,8 @@ from archal_lambda._version import __version__
 if TYPE_CHECKING:
     from archal_lambda import errors
     from archal_lambda.client import ArchalClient
-    from archal_lambda.clones import Clone, Clones
+    from archal_lambda.clone import Clone
+    from archal_lambda.clones import Clones
     from archal_lambda.core.calls import CallRecord
     from archal_lambda.core.deadline import Deadline, Timeout
     from archal_lambda.core.exchange import RetryPolicy
@@ -86,7 +87,7 @@ __all__ = [
 _HOMES = {
     "ArchalClient": "client",
     "CallRecord": "core.calls",
-    "Clone": "clones",
+    "Clone": "clone",
     "Clones": "clones",
     "Deadline": "core.deadline",
     "Headers": "core.headers",

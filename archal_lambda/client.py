@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from archal_lambda.core import operations
 from archal_lambda.core.calls import Terms
 from archal_lambda.core.deadline import DEFAULT_TIMEOUT, Timeout
-from archal_lambda.core.headers import Headers
 from archal_lambda.core.settings import Settings
+from archal_lambda.credentials import control_credentials
 from archal_lambda.sessions import Sessions
 from archal_lambda.transports._urllib3 import UrllibTransport
 
@@ -50,13 +50,12 @@ class ArchalClient:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        token = settings.require_token()
+        self._transport: Transport = transport or UrllibTransport(ca_file=settings.ca_file)
         terms = Terms(
-            headers=Headers({"Authorization": f"Bearer {token.reveal()}"}),
+            credentials=control_credentials(settings, self._transport),
             timeout=Timeout.of(timeout),
             plan=operations.CONTROL_PLAN,
         )
-        self._transport: Transport = transport or UrllibTransport(ca_file=settings.ca_file)
         self.sessions = Sessions(settings, self._transport, terms, sleep=sleep, clock=clock)
 
     @classmethod

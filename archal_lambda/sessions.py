@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import random
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Unpack
 
 from archal_lambda.clones import Clones
 from archal_lambda.core import operations
 from archal_lambda.core.deadline import Deadline, Timeout
-from archal_lambda.core.settings import Settings
 from archal_lambda.errors import (
     ArchalError,
+    DecodeError,
     NotFoundError,
     RequestTimeout,
+    ServerError,
     SessionEndedError,
     TransportError,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.operations import SessionFields
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
+    from archal_lambda.core.settings import Settings
 
 __all__ = ["HostedSession", "Sessions"]
 
@@ -205,14 +207,13 @@ class Sessions:
             ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
                 replaced: a failed stop is then told in a note on it.
         """
-        key, ids = _key(idempotency_key), list(clones)
+        key = _key(idempotency_key)
+        ids = clones if isinstance(clones, str) else list(clones)  # a string is refused in `create`
         try:
             created = self.create(clones=ids, idempotency_key=key, **fields)
         except BaseException as error:
-            if not isinstance(error, Exception) or (
-                isinstance(error, TransportError) and error.sent
-            ):
-                # It may exist all the same. The key finds it: the same creation again is answered with it.
+            if _may_exist(error):
+                # The key finds it: the same creation again is answered with the same session.
                 self._stop(error, lambda: self.create(clones=ids, idempotency_key=key, **fields))
             raise
         try:
@@ -220,26 +221,23 @@ class Sessions:
                 created.session_id, timeout=timeout, on_progress=on_progress
             )
             urls = {**session.endpoints, **session.api_base_urls}
-            settings = Settings(
-                session_id=session.session_id,
-                clone_urls={clone: urls[clone] for clone in session.clone_ids if clone in urls},
-                token=self._settings.token,
-                runtime_url=str(self._settings.runtime_url or "") or None,
-                ca_file=self._settings.ca_file,
-            )
+            ready = {clone: urls[clone] for clone in session.clone_ids if clone in urls}
+            settings = self._settings.of_session(session.session_id, ready)
             yield HostedSession(session, Clones(settings, transport=self._transport))
         except BaseException as error:
             self._stop(error, lambda: created)
             raise
-        self.delete(created.session_id)
+        with suppress(NotFoundError):  # it ended by itself meanwhile
+            self.delete(created.session_id)
 
     def _stop(self, cause: BaseException, find: Callable[[], Session]) -> None:
         try:
             self.delete(find().session_id)
+        except NotFoundError:
+            pass  # it ended by itself
         except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
-            if not (isinstance(cause, SessionEndedError) and isinstance(error, NotFoundError)):
-                why = error if isinstance(error, ArchalError) else type(error).__name__
-                cause.add_note(f"The session could not be stopped and may still be billed: {why}")
+            why = error if isinstance(error, ArchalError) else type(error).__name__
+            cause.add_note(f"The session could not be stopped and may still be billed: {why}")
 
     def _get(self, session_id: str, deadline: Deadline | None) -> Session:
         request = operations.get_session(session_id)
@@ -247,8 +245,7 @@ class Sessions:
 
     def _call(self, request: Request, deadline: Deadline | None = None) -> Response:
         terms = self._terms if deadline is None else self._terms.capped(deadline)
-        addressed = request.addressed(self._settings.api_url, terms.headers)
-        return call(self._transport, addressed, terms, sleep=self._sleep)
+        return call(self._transport, request, self._settings.api_url, terms, sleep=self._sleep)
 
 
 class HostedSession:
@@ -262,6 +259,13 @@ class HostedSession:
     def __init__(self, session: Session, clones: Clones) -> None:
         self.session = session
         self.clones = clones
+
+
+def _may_exist(error: BaseException) -> bool:
+    # After an interruption, a lost or unreadable answer, or a server's failure, a creation may have happened.
+    if isinstance(error, TransportError):
+        return error.sent
+    return not isinstance(error, Exception) or isinstance(error, ServerError | DecodeError)
 
 
 def _key(given: str | None) -> str:

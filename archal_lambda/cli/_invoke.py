@@ -79,14 +79,10 @@ def local_session(archal: LocalArchal) -> Generator[Settings]:
         ArchalClient.from_env(archal.environ) as client,
         client.sessions.open(clones=["github"]) as hosted,
     ):
-        yield Settings(
-            session_id=hosted.session.session_id,
-            clone_urls=hosted.session.api_base_urls,
-            token=archal.token,
-            # The control plane, too: nothing a handler does here may reach the real one.
-            api_url=archal.api_url,
-            runtime_url=archal.runtime_url,
-        )
+        # The control plane's address comes along: nothing a handler does here may reach the real one.
+        session = hosted.session
+        local = Settings.from_env(archal.environ)
+        yield local.of_session(session.session_id, session.api_base_urls)
 
 
 def _read_event(path: Path | None) -> object:

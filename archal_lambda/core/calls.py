@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from archal_lambda.core.response import Response
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.errors import TransportError
 
-__all__ = ["CallHook", "CallRecord", "Terms"]
+__all__ = ["CallHook", "CallRecord", "Credentials", "Terms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +52,48 @@ class CallRecord:
 CallHook = Callable[[CallRecord], None]
 
 
+class Credentials(Protocol):
+    """Gives the headers that prove who calls."""
+
+    def headers(self, deadline: Deadline) -> Headers:
+        """Return the headers for a request.
+
+        Args:
+            deadline: When they must be there, if they have to be fetched.
+
+        Returns:
+            The headers.
+
+        Raises:
+            ConfigurationError: If there are none to be had.
+        """
+        ...
+
+    def renew(self, deadline: Deadline) -> bool:
+        """Look for newer ones, because those were refused.
+
+        Args:
+            deadline: When this must be over.
+
+        Returns:
+            True if the headers are others now.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What all calls of a client have in common.
 
     Args:
-        headers: The headers every request gets, such as the route's.
+        credentials: What proves to Archal who calls.
         timeout: The limits of a call that gives none.
         plan: What may be tried again.
         on_call: Told of each call, or None.
         deadline: When all calls must be over, or None.
     """
 
-    headers: Headers
+    credentials: Credentials
     timeout: Timeout
     plan: Plan
     on_call: CallHook | None = None

@@ -21,7 +21,9 @@ __all__ = ["Session", "SessionList", "decode", "decode_plain", "encode"]
 
 T = TypeVar("T")
 
-_PATH = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`\Z")
+_PATH = re.compile(
+    r" - at `(?:key` in `)?(?P<path>\$[^`]*)`\Z"
+)  # at the end: a value may look like it
 _encoder = msgspec.json.Encoder()
 
 

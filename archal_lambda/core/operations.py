@@ -90,8 +90,8 @@ def create_session(
     """
     if isinstance(clones, str):
         raise TypeError("clones must be a list of clone ids, not one string")
-    ids = list(clones)
-    if not ids or not all(isinstance(clone, str) and clone for clone in ids):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+    ids: list[object] = list(clones)
+    if not ids or not all(isinstance(clone, str) and clone for clone in ids):
         raise ValueError("clones must be a list of one or more clone ids")
     if not 1 <= len(idempotency_key) <= _MAX_IDEMPOTENCY_KEY:
         raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")

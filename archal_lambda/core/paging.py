@@ -80,7 +80,7 @@ class Pages:
             return
         with suppress(ValueError):
             # A link may be relative to the page it stands on (RFC 8288, section 3.1), and carries its own parameters.
-            following = current.moved(self._base.relative(urljoin(current.path, link)))
+            following = current.moved(self._base.relative(urljoin(current.target, link)))
             if following.target not in self._seen:
                 self._seen.add(following.target)
                 self.request = following

@@ -10,19 +10,20 @@ import os
 import re
 from typing import TYPE_CHECKING, Self
 
-from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.models import encode
-from archal_lambda.core.redact import Secret
+from archal_lambda.core.redact import Secret, entry_name
 from archal_lambda.core.targets import BaseUrl
-from archal_lambda.core.variables import check_pair, entry_name, json_object
+from archal_lambda.core.tokens import TokenSecret, bearer, check_route_headers, token_of
+from archal_lambda.core.variables import read_variables
 from archal_lambda.errors import ConfigurationError, UnknownCloneError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archal_lambda.core.headers import Headers
+
 __all__ = ["Settings", "process_environ"]
 
-_REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
 _SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 # Both are declared in Archal's OpenAPI 0.3.0 (servers).
@@ -47,6 +48,7 @@ class Settings:
         clone_urls: Clone to REST base URL.
         route_headers: Headers for every clone call, sent as given.
         token: Archal's token: for the control plane, and for the route where there are no route headers.
+        token_secret: A secret that holds the token, where no token is given.
         api_url: The control plane; None means `https://archal.ai`.
         runtime_url: The runtime proxy; None means the session's own host, or `https://api.archal.ai` for
             a session id that is no DNS label.
@@ -64,15 +66,17 @@ class Settings:
         "runtime_url",
         "session_id",
         "token",
+        "token_secret",
     )
 
-    def __init__(  # noqa: PLR0913 - seven settings, each by name
+    def __init__(  # noqa: PLR0913 - eight settings, each by name
         self,
         *,
         session_id: str | None = None,
         clone_urls: Mapping[str, str] | None = None,
         route_headers: Mapping[str, str] | None = None,
         token: str | Secret | None = None,
+        token_secret: TokenSecret | None = None,
         api_url: str | None = None,
         runtime_url: str | None = None,
         ca_file: str | None = None,
@@ -86,8 +90,12 @@ class Settings:
             clone: _base_url("clone_urls", url, entry=clone)
             for clone, url in (clone_urls or {}).items()
         }
-        self.token = _token(token)
-        self.route_headers = _route_headers(route_headers or {}, self.token)
+        self.token = None if token is None else token_of(token)
+        self.token_secret = token_secret if token is None else None
+        self.route_headers = check_route_headers(route_headers or {})
+        if self.token is not None and not self.route_headers:
+            # Archal OpenAPI 0.3.0, RouteAuthorization: the value carries the scheme.
+            self.route_headers = bearer("x-route-authorization", self.token)
         self.api_url = _base_url("api_url", api_url or _API_URL)
         self.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
         self.ca_file = ca_file or None
@@ -106,28 +114,11 @@ class Settings:
             ConfigurationError: If a variable is wrong; the error names it and says what it should hold.
         """
         env = os.environ if environ is None else environ
-        check_pair(env)
-        urls = {
-            match[1].lower().replace("_", "-"): url
-            for name, url in env.items()
-            if url and (match := _REST_URL.fullmatch(name))
-        }
-        for clone, url in urls.items():
-            _base_url(f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL", url)
-        clone_urls = urls | json_object(env, "AGENT_CLONE_URLS")
-        route_headers = json_object(env, "AGENT_ROUTE_HEADERS")
+        arguments = read_variables(env)
         try:
-            return cls(
-                session_id=env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
-                clone_urls=clone_urls,
-                route_headers=route_headers,
-                token=env.get("ARCHAL_TOKEN") or None,
-                api_url=env.get("ARCHAL_LAMBDA_API_URL"),
-                runtime_url=env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
-                ca_file=env.get("SSL_CERT_FILE"),
-            )
+            return cls(**arguments)
         except ConfigurationError as error:
-            variable, reason = _VARIABLES[error.variable], error.reason
+            variable, reason = _VARIABLES.get(error.variable, error.variable), error.reason
         if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
             variable = "AGENT_SESSION_ID"
         raise ConfigurationError(variable, reason)
@@ -181,7 +172,7 @@ class Settings:
         if not self.route_headers:
             raise ConfigurationError(
                 "AGENT_ROUTE_HEADERS",
-                "is not set, and ARCHAL_TOKEN is not either; set it to a JSON object such as "
+                "is not set, and neither is ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET; set it to a JSON object such as "
                 '{"x-route-authorization": "Bearer …"}',
             )
         return self.route_headers
@@ -196,8 +187,34 @@ class Settings:
             ConfigurationError: If there is none.
         """
         if self.token is None:
-            raise ConfigurationError("ARCHAL_TOKEN", "is not set; it must hold an Archal token")
+            raise ConfigurationError(
+                "ARCHAL_TOKEN",
+                "is not set, nor is ARCHAL_TOKEN_SECRET; it must hold an Archal token",
+            )
         return self.token
+
+    def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
+        """Copy the settings for another session.
+
+        Args:
+            session_id: The session.
+            clone_urls: Its clones and their REST base URLs.
+
+        Returns:
+            Settings with the same token; route headers, which belong to a session, are made of it.
+
+        Raises:
+            ConfigurationError: If a URL is not allowed.
+        """
+        return type(self)(
+            session_id=session_id,
+            clone_urls=clone_urls,
+            token=self.token,
+            token_secret=self.token_secret,
+            api_url=str(self.api_url),
+            runtime_url=str(self.runtime_url or ""),
+            ca_file=self.ca_file,
+        )
 
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
@@ -212,6 +229,7 @@ class Settings:
             "AGENT_CLONE_URLS": encode(urls).decode() if urls else "",
             "AGENT_ROUTE_HEADERS": encode(routes).decode() if routes else "",
             "ARCHAL_TOKEN": self.token.reveal() if self.token else "",
+            "ARCHAL_TOKEN_SECRET": self.token_secret.name if self.token_secret else "",
             "ARCHAL_LAMBDA_API_URL": "" if str(self.api_url) == _API_URL else str(self.api_url),
             "ARCHAL_LAMBDA_RUNTIME_URL": str(self.runtime_url or ""),
             "SSL_CERT_FILE": self.ca_file or "",
@@ -242,33 +260,3 @@ def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:
     except ValueError as error:
         reason = str(error)
     raise ConfigurationError(variable, reason if entry is None else f"{entry_name(entry)}{reason}")
-
-
-def _token(token: str | Secret | None) -> Secret | None:
-    if token is None:
-        return None
-    secret = token if isinstance(token, Secret) else Secret(token)
-    text = secret.reveal()
-    if not text or text != text.strip() or not text.isascii() or not text.isprintable():
-        raise ConfigurationError(
-            "token", "must be one line of printable ASCII without spaces around it"
-        )
-    if text.lower().startswith("bearer "):
-        raise ConfigurationError("token", 'must be the token alone, without "Bearer "')
-    return secret
-
-
-def _route_headers(headers: Mapping[str, str], token: Secret | None) -> Headers:
-    for name, value in headers.items():
-        try:
-            check_header(name, value)
-        except ValueError:
-            problem: str | None = "is no valid HTTP header"
-        else:
-            problem = None if name.lower().startswith("x-") else reserved_reason(name)
-        if problem:
-            raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
-    if headers or token is None:
-        return Headers(headers)
-    # Archal OpenAPI 0.3.0, RouteAuthorization: the value carries the scheme.
-    return Headers({"x-route-authorization": f"Bearer {token.reveal()}"})

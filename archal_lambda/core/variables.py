@@ -1,60 +1,106 @@
-"""Environment variables that hold JSON.
+"""The environment variables of the settings.
 
-This module owns their parsing and its errors. It is handed the variables and must not read the process's own.
+This module owns their names, their parsing and its errors. It is handed the variables and must not read the
+process's own.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from archal_lambda.core.models import decode_plain
+from archal_lambda.core.redact import Secret, entry_name
+from archal_lambda.core.targets import BaseUrl
+from archal_lambda.core.tokens import TokenSecret
 from archal_lambda.errors import ConfigurationError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["check_pair", "entry_name", "json_object"]
+__all__ = ["SettingsArguments", "read_variables"]
 
+_REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
-_SHOWABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOST = (
     "is the empty string; `sam local` makes that of a JSON object in its environment file: quote the object, "
-    'as "{\\"github\\": …}", or leave the variable out'
+    'as "{\\"github\\": …}", or set it to {} for none'
 )
 
 
-def check_pair(env: Mapping[str, str]) -> None:
-    """Refuse an environment that has lost one of the two JSON variables.
+class SettingsArguments(TypedDict):
+    """The keyword arguments of `Settings`, which says what each means."""
+
+    session_id: str | None
+    clone_urls: dict[str, str]
+    route_headers: dict[str, str]
+    token: str | None
+    token_secret: TokenSecret | None
+    api_url: str | None
+    runtime_url: str | None
+    ca_file: str | None
+
+
+def read_variables(env: Mapping[str, str]) -> SettingsArguments:
+    """Read the variables into the arguments of `Settings`.
 
     Args:
         env: The variables.
 
+    Returns:
+        Keyword arguments; values are checked by `Settings` itself, except what only holds for variables.
+
     Raises:
-        ConfigurationError: If one is the empty string although the other, or nothing at all, is set.
+        ConfigurationError: If a variable is not what it must be; the error names it.
     """
+    _check_pair(env)
+    urls: dict[str, str] = {}
+    for name, url in env.items():
+        match = _REST_URL.fullmatch(name)
+        if match and url:
+            _check_url(name, url)
+            urls[match[1].lower().replace("_", "-")] = url
+    return {
+        "session_id": env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
+        "clone_urls": urls | _json_object(env, "AGENT_CLONE_URLS"),
+        "route_headers": _json_object(env, "AGENT_ROUTE_HEADERS"),
+        "token": env.get("ARCHAL_TOKEN") or None,
+        "token_secret": _token_secret(env),
+        "api_url": env.get("ARCHAL_LAMBDA_API_URL"),
+        "runtime_url": env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
+        "ca_file": env.get("SSL_CERT_FILE"),
+    }
+
+
+def _token_secret(env: Mapping[str, str]) -> TokenSecret | None:
+    name = env.get("ARCHAL_TOKEN_SECRET")
+    if not name:
+        return None
+    port = env.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") or "2773"
+    return TokenSecret(name, Secret(env.get("AWS_SESSION_TOKEN", "")), port)
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        BaseUrl(url)
+    except ValueError as error:
+        reason = str(error)
+    else:
+        return
+    raise ConfigurationError(name, reason)
+
+
+def _check_pair(env: Mapping[str, str]) -> None:
     # The two come as a pair. Both empty are the untouched defaults of a template; one empty beside the other is
     # what `sam local` leaves of a JSON object, and going on would call something other than was asked for.
     empty = [name for name in _PAIR if name in env and not env[name].strip()]
     paired = any(env.get(name, "").strip() for name in _PAIR)
-    others = ("ARCHAL_SESSION_ID", "AGENT_SESSION_ID", "ARCHAL_TOKEN")
+    others = ("ARCHAL_SESSION_ID", "AGENT_SESSION_ID", "ARCHAL_TOKEN", "ARCHAL_TOKEN_SECRET")
     if empty and (paired or not any(env.get(name) for name in others)):
         raise ConfigurationError(empty[0], _LOST)
 
 
-def json_object(env: Mapping[str, str], name: str) -> dict[str, str]:
-    """Read a variable that holds a JSON object of strings.
-
-    Args:
-        env: The variables.
-        name: The variable's name.
-
-    Returns:
-        The object; empty if the variable is not set or empty.
-
-    Raises:
-        ConfigurationError: If it is no JSON, no object, or holds something but strings.
-    """
+def _json_object(env: Mapping[str, str], name: str) -> dict[str, str]:
     text = env.get(name, "")
     if not text.strip():
         return {}
@@ -77,15 +123,3 @@ def _strings(name: str, items: dict[str, object]) -> dict[str, str]:
             raise ConfigurationError(name, f"{entry_name(key)}is not a string")
         result[key] = value
     return result
-
-
-def entry_name(key: str) -> str:
-    """Name an entry of such an object, for the start of an error's reason.
-
-    Args:
-        key: The entry's key. It may be a misplaced secret as well as a value may, so only plain names are shown.
-
-    Returns:
-        A few words and a space.
-    """
-    return f"entry {key!r} " if _SHOWABLE.fullmatch(key) else "one entry "

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from archal_lambda.core.exchange import Exchange
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
+    from archal_lambda.core.targets import BaseUrl
 
 __all__ = ["Transport", "call", "drive"]
+
+# Not random.random: its state is the same in all processes that SnapStart restores from one snapshot.
+_jitter = random.SystemRandom().random
+
+_UNAUTHORIZED = 401
 
 
 class Transport(Protocol):
@@ -64,25 +70,26 @@ def drive(steps: Exchange, transport: Transport, sleep: Callable[[float], None])
         TransportError: If the exchange ends without a response.
     """
     outcome: Response | TransportError | None = None
-    try:
-        while True:
+    while True:
+        try:
             step = steps.send(outcome)
-            if isinstance(step, Send):
-                try:
-                    outcome = transport.send(step.request, step.deadline, step.timeout)
-                except TransportError as error:
-                    outcome = error
-            else:
-                sleep(step.seconds)
-                outcome = None
-    except StopIteration as stop:
-        response: Response = stop.value
-        return response
+        except StopIteration as stop:
+            response: Response = stop.value
+            return response
+        if isinstance(step, Send):
+            try:
+                outcome = transport.send(step.request, step.deadline, step.timeout)
+            except TransportError as error:
+                outcome = error
+        else:
+            sleep(step.seconds)
+            outcome = None
 
 
 def call(
     transport: Transport,
     request: Request,
+    base: BaseUrl,
     terms: Terms,
     *,
     sleep: Callable[[float], None] = time.sleep,
@@ -91,8 +98,9 @@ def call(
 
     Args:
         transport: What sends.
-        request: The request, complete.
-        terms: The limits and the retry plan; the request's own timeout goes first.
+        request: The request, relative to the base.
+        base: Where it goes.
+        terms: The credentials, limits and retry plan; the request's own timeout goes first.
         sleep: Waits for a number of seconds.
 
     Returns:
@@ -100,11 +108,26 @@ def call(
 
     Raises:
         TransportError: If there is none.
+        ConfigurationError: If the credentials cannot be had.
+        ValueError: If the request has a header that is the credentials' to give; nothing is sent.
     """
     timeout = request.timeout or terms.timeout
     own = Deadline.after(timeout.total)
     deadline = own if terms.deadline is None else terms.deadline.within(timeout.total)
-    steps = exchange(
-        request, deadline=deadline, timeout=timeout, plan=terms.plan, jitter=random.random
-    )
-    return drive(steps, transport, sleep)
+
+    def attempt() -> Response:
+        addressed = request.addressed(base, terms.credentials.headers(deadline))
+        steps = exchange(
+            addressed, deadline=deadline, timeout=timeout, plan=terms.plan, jitter=_jitter
+        )
+        return drive(steps, transport, sleep)
+
+    response = attempt()
+    # A refusal at the route never reached the clone, so that any method may be sent once more.
+    refused = response.status_code == _UNAUTHORIZED and response.rejected_by == "route"
+    if not (refused and terms.credentials.renew(deadline)):
+        return response
+    renewed = attempt()
+    renewed.attempts += response.attempts
+    renewed.elapsed += response.elapsed
+    return renewed

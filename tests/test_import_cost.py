@@ -1,0 +1,70 @@
+"""What an import loads: a cold start pays for each module."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "aws_lambda_powertools",
+    "asyncio",
+    "boto3",
+    "click",
+    "http.server",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "yaml",
+}
+NETWORK = {
+    "urllib3",
+    "ssl",
+    "socket",
+    "http.client",
+    "threading",
+    "archal_lambda.transports._urllib3",
+}
+CORE = {"msgspec", "archal_lambda.core"}
+PARTS = {
+    "archal_lambda.local",
+    "archal_lambda.powertools",
+    "archal_lambda.cli",
+    "archal_lambda.handlers",
+}
+
+
+def loaded(statement):
+    """Run a statement in a fresh interpreter and say what it loaded."""
+    code = (
+        f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
+    )
+    # Isolated from site-packages' .pth files, which may import anything, but with the same path.
+    path = f"import sys; sys.path[:] = {sys.path!r}; "
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", path + code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "never"),
+    [
+        ("import archal_lambda", HEAVY | NETWORK | CORE | PARTS | {"archal_lambda.errors"}),
+        ("import archal_lambda.errors", HEAVY | NETWORK | CORE | PARTS),
+        ("from archal_lambda import ArchalError, RequestTimeout", HEAVY | NETWORK | CORE | PARTS),
+        (
+            "from archal_lambda import Request, Response, Settings, Deadline",
+            HEAVY | NETWORK | PARTS,
+        ),
+        ("from archal_lambda.transports.mock import MockTransport", HEAVY | NETWORK | PARTS),
+        ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.sessions"}),
+        ("from archal_lambda import ArchalClient", HEAVY | PARTS),
+    ],
+)
+def test_what_an_import_leaves_out(statement, never):
+    """No more than its part of the package needs."""
+    modules = loaded(statement)
+    assert "archal_lambda" in modules
+    assert not modules & never

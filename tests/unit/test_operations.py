@@ -1,0 +1,247 @@
+"""The operations of the control plane, as functions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archal_lambda import Request, Response, errors
+from archal_lambda.core import operations
+
+SESSION = {
+    "sessionId": "ses-1",
+    "status": "running",
+    "cloneIds": ["github"],
+    "endpoints": {},
+    "apiBaseUrls": {},
+    "createdAt": "2026-01-02T03:04:05Z",
+    "expiresAt": "2026-01-02T03:34:05Z",
+}
+
+
+def create(**fields):
+    return operations.create_session(clones=["github"], idempotency_key="k", fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({}, {}),
+        ({"ttl_seconds": 1}, {"ttlSeconds": 1}),
+        ({"ttl_seconds": 86_400}, {"ttlSeconds": 86_400}),
+        ({"scenario_run_count": 1000}, {"scenarioRunCount": 1000}),
+        ({"rate_limit": 100_000}, {"rateLimit": 100_000}),
+        ({"scenario_id": "s"}, {"scenarioId": "s"}),
+        ({"preflight_only": False}, {"preflightOnly": False}),
+        ({"transport": "cloud"}, {"transport": "cloud"}),
+        ({"seeds": {"github": "small-project"}}, {"seeds": {"github": "small-project"}}),
+        ({"seeds": {}}, {"seeds": {}}),
+        ({"run_config": {"a": [1]}, "scenario_draft": {}}, {"runConfig": {"a": [1]}, "scenarioDraft": {}}),
+        ({"run_project": {}, "routing": {}}, {"runProject": {}, "routing": {}}),
+        ({"source": {}, "credential": {}}, {"source": {}, "credential": {}}),
+        ({"ttl_seconds": None, "seeds": None}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_creation_says(fields, body):
+    """Archal's names for the fields given, and no others; the key as a header."""
+    request = create(**fields)
+    assert (request.method, request.target) == ("POST", "/api/sessions")
+    assert json.loads(request.content) == {"clones": ["github"], **body}
+    assert request.headers["idempotency-key"] == "k"
+    assert request.idempotent
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "named"),
+    [
+        ({"ttl_seconds": 0}, ValueError, "ttl_seconds must be from 1 to 86400"),
+        ({"ttl_seconds": 86_401}, ValueError, "ttl_seconds"),
+        ({"scenario_run_count": 0}, ValueError, "scenario_run_count must be from 1 to 1000"),
+        ({"scenario_run_count": 1001}, ValueError, "scenario_run_count"),
+        ({"rate_limit": 0}, ValueError, "rate_limit must be from 1 to 100000"),
+        ({"rate_limit": 100_001}, ValueError, "rate_limit"),
+        ({"ttl_seconds": True}, TypeError, "ttl_seconds must be a whole number"),
+        ({"ttl_seconds": 1.5}, TypeError, "ttl_seconds"),
+        ({"rate_limit": "5"}, TypeError, "rate_limit"),
+        ({"scenario_id": 5}, TypeError, "scenario_id must be a str"),
+        ({"transport": ["cloud"]}, TypeError, "transport must be a str"),
+        ({"preflight_only": 1}, TypeError, "preflight_only must be a bool"),
+        ({"seeds": ["small-project"]}, TypeError, "seeds must be a dict of clone id to seed name"),
+        ({"seeds": {"github": None}}, TypeError, "seeds"),
+        ({"seeds": {1: "x"}}, TypeError, "seeds"),
+        ({"run_config": []}, TypeError, "run_config must be a dict"),
+        ({"source": "x"}, TypeError, "source must be a dict"),
+        ({"colour": {}}, TypeError, "colour is no field of a session"),
+        ({"ttlSeconds": 5}, TypeError, "ttlSeconds is no field of a session"),
+    ],
+)
+def test_a_field_that_is_out_of_range(fields, error, named):
+    """It is named before anything is sent."""
+    with pytest.raises(error, match=named):
+        create(**fields)
+
+
+@pytest.mark.parametrize(
+    ("clones", "error"),
+    [
+        ("github", TypeError),
+        ([], ValueError),
+        ((), ValueError),
+        ([""], ValueError),
+        ([None], ValueError),
+        ([5], ValueError),
+    ],
+)
+def test_clones_that_are_no_list_of_ids(clones, error):
+    """One string is no list, and every id is a string that is not empty."""
+    with pytest.raises(error, match="clones must be a list"):
+        operations.create_session(clones=clones, idempotency_key="k", fields={})
+
+
+def test_clones_may_be_any_iterable():
+    """Read once."""
+    request = operations.create_session(
+        clones=iter(["github", "slack"]), idempotency_key="k", fields={}
+    )
+    assert json.loads(request.content)["clones"] == ["github", "slack"]
+
+
+@pytest.mark.parametrize("length", [1, 200])
+def test_the_idempotency_key_has_a_length(length):
+    """1 to 200 characters."""
+    key = "k" * length
+    request = operations.create_session(clones=["a"], idempotency_key=key, fields={})
+    assert request.headers["Idempotency-Key"] == key
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201])
+def test_a_key_of_another_length_is_refused(key):
+    """Archal would answer 400."""
+    with pytest.raises(ValueError, match="idempotency_key must have 1 to 200 characters"):
+        operations.create_session(clones=["a"], idempotency_key=key, fields={})
+
+
+@pytest.mark.parametrize("key", ["a\r\nX: y", "a\x00", "\u2603"])
+def test_a_key_that_no_header_may_hold_is_refused(key):
+    """As for any header."""
+    with pytest.raises(ValueError, match="header Idempotency-Key"):
+        operations.create_session(clones=["a"], idempotency_key=key, fields={})
+
+
+@pytest.mark.parametrize(
+    ("session_id", "path"),
+    [
+        ("ses-1", "/api/sessions/ses-1"),
+        ("a/b", "/api/sessions/a%2Fb"),
+        ("a b?c#d", "/api/sessions/a%20b%3Fc%23d"),
+        ("100%", "/api/sessions/100%25"),
+    ],
+)
+def test_a_session_id_is_one_segment(session_id, path):
+    """Whatever it holds is encoded."""
+    assert operations.get_session(session_id).target == path
+    assert operations.get_session(session_id).method == "GET"
+    assert operations.delete_session(session_id).target == path
+    assert operations.delete_session(session_id).method == "DELETE"
+
+
+@pytest.mark.parametrize("session_id", ["", ".", "..", "../clones", "%2e%2e", "a\\b", "a\nb"])
+def test_a_session_id_that_leads_elsewhere_is_refused(session_id):
+    """Nothing is sent to another path."""
+    for operation in (operations.get_session, operations.delete_session):
+        with pytest.raises(ValueError, match=r"^(path|session_id) "):
+            operation(session_id)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+def test_any_session_id_stays_below_sessions(session_id):
+    """It is one segment below /api/sessions, or a ValueError."""
+    try:
+        request = operations.get_session(session_id)
+    except ValueError:
+        return
+    assert request.path.startswith("/api/sessions/")
+    assert request.target.count("/") == 3
+    assert request.query == ""
+
+
+def test_listing():
+    """A plain GET; the answer holds a list."""
+    request = operations.list_sessions()
+    assert (request.method, request.target) == ("GET", "/api/sessions")
+    sessions = operations.read_sessions(Response(200, json={"sessions": [SESSION]}), request)
+    assert [session.session_id for session in sessions] == ["ses-1"]
+
+
+GET = Request("GET", "/api/sessions/ses-1")
+DELETE = Request("DELETE", "/api/sessions/ses-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [
+        (302, errors.StatusError),
+        (400, errors.BadRequestError),
+        (401, errors.AuthenticationError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (409, errors.StatusError),
+        (426, errors.StatusError),
+        (429, errors.RateLimitError),
+        (500, errors.ServerError),
+        (503, errors.ServerError),
+    ],
+)
+@pytest.mark.parametrize(
+    "read", [operations.read_session, operations.read_sessions, operations.read_deleted]
+)
+def test_a_failure_is_typed(read, status, cls):
+    """By status; Archal's envelope is no route rejection here."""
+    response = Response(status, json={"error": "e", "code": "some_code", "message": "m"})
+    with pytest.raises(errors.StatusError) as caught:
+        read(response, DELETE)
+    assert type(caught.value) is cls
+    assert str(caught.value) == f"DELETE /api/sessions/ses-1: status {status} (some_code)"
+
+
+def test_a_body_of_another_shape():
+    """A success that holds no session is a DecodeError."""
+    with pytest.raises(errors.DecodeError):
+        operations.read_session(Response(200, json={}), GET)
+    with pytest.raises(errors.DecodeError):
+        operations.read_sessions(Response(200, json=[]), GET)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "error"),
+    [
+        (200, 1, None),
+        (204, 1, None),
+        (404, 2, None),
+        (404, 3, None),
+        (404, 1, errors.NotFoundError),
+        (502, 1, errors.TeardownFailedError),
+        (502, 3, errors.TeardownFailedError),
+        (503, 3, errors.ServerError),
+    ],
+)
+def test_what_the_answer_to_a_delete_means(status, attempts, error):
+    """404 after a retry means that an earlier try did it; 502 that the session may still run."""
+    response = Response(status)
+    response.attempts = attempts
+    if error is None:
+        operations.read_deleted(response, DELETE)
+        return
+    with pytest.raises(errors.StatusError) as caught:
+        operations.read_deleted(response, DELETE)
+    assert type(caught.value) is error
+
+
+def test_the_plan_of_the_control_plane():
+    """Two retries, on what is known to pass."""
+    plan = operations.CONTROL_PLAN
+    assert plan.policy.attempts == 3
+    assert plan.retry_statuses == {429, 502, 503, 504}

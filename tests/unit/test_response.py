@@ -1,0 +1,266 @@
+"""Responses."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from fakes import repickled
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archal_lambda import DecodeError, Request, Response, errors
+from archal_lambda.core.response import status_error
+
+
+class Repo(msgspec.Struct):
+    name: str
+
+
+ROUTE, CLONE = "route", "clone"
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "body"),
+    [
+        # Archal's envelope: all its fields are optional strings, further ones are allowed.
+        (ROUTE, 401, {"error": "unauthorized", "message": "Missing route authorization"}),
+        (ROUTE, 403, {"error": "forbidden", "code": "wrong_user", "message": "m", "detail": "d"}),
+        (ROUTE, 404, {"error": "session_ended", "detail": "The session has ended", "sessionId": "ses-1"}),
+        (ROUTE, 404, {"code": "session_ended", "message": "The session has ended"}),
+        (ROUTE, 401, {"code": "unauthorized", "detail": "d"}),
+        (ROUTE, 502, {"error": "bad_gateway"}),
+        (ROUTE, 429, {"code": "rate_limited"}),
+        # GitHub.
+        (CLONE, 401, {"message": "Requires authentication", "documentation_url": "https://docs", "status": "401"}),
+        (CLONE, 404, {"message": "Not Found", "documentation_url": "https://docs", "status": "404"}),
+        (CLONE, 422, {"message": "Validation Failed", "errors": [{"code": "invalid"}], "documentation_url": "https://docs"}),
+        (CLONE, 403, {"message": "Bad credentials"}),
+        # Slack.
+        (CLONE, 401, {"ok": False, "error": "invalid_auth"}),
+        (CLONE, 429, {"ok": False, "error": "ratelimited", "response_metadata": {}}),
+        # Stripe.
+        (CLONE, 402, {"error": {"type": "card_error", "code": "card_declined", "message": "m"}}),
+        # Discord.
+        (CLONE, 401, {"message": "401: Unauthorized", "code": 0}),
+        (CLONE, 400, {"code": 50035, "message": "Invalid Form Body", "errors": {}}),
+        # PostgREST, behind Supabase.
+        (CLONE, 400, {"code": "PGRST100", "message": "m", "details": "d", "hint": "h"}),
+        (CLONE, 404, {"code": "42P01", "message": "m", "details": None, "hint": None}),
+        # GitLab.
+        (CLONE, 404, {"message": "404 Project Not Found"}),
+        (CLONE, 401, {"error": "invalid_token", "error_description": "Token was revoked."}),
+        (CLONE, 400, {"message": {"name": ["has already been taken"]}}),
+        # Sentry.
+        (CLONE, 401, {"detail": "Authentication credentials were not provided."}),
+        # Google.
+        (CLONE, 403, {"error": {"code": 403, "message": "m", "status": "PERMISSION_DENIED"}}),
+        (CLONE, 400, {"error": "invalid_grant", "error_description": "Bad Request"}),
+        # Linear, Telegram, Jira, HubSpot.
+        (CLONE, 400, {"errors": [{"message": "m", "extensions": {"code": "c"}}]}),
+        (CLONE, 401, {"ok": False, "error_code": 401, "description": "Unauthorized"}),
+        (CLONE, 404, {"errorMessages": ["m"], "errors": {}}),
+        (CLONE, 400, {"status": "error", "message": "m", "correlationId": "c", "category": "VALIDATION_ERROR"}),
+        # Bodies that say nothing.
+        (CLONE, 500, {}),
+        (CLONE, 500, []),
+        (CLONE, 500, [{"error": "e", "message": "m"}]),
+        (CLONE, 500, "error"),
+        (CLONE, 500, 5),
+        (CLONE, 401, {"error": None, "message": "m"}),
+        (CLONE, 401, {"error": "e", "message": None}),
+        (CLONE, 401, {"error": "e", "code": 401}),
+    ],
+)  # fmt: skip
+def test_who_turned_a_call_down(by, status, body):
+    """Archal's own envelope is told from the errors of the services."""
+    response = Response(status, json=body)
+    assert response.rejected_by == by
+    rejected = isinstance(status_error(response), errors.RouteRejectedError)
+    assert rejected is (by == ROUTE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"Bad Gateway", b"<html>", b"\xff\xfe", b'{"error": "e"', b"[" * 5_000_000, b"null"],
+)
+def test_a_body_that_is_no_json_object_is_the_clones(content):
+    """It cannot be Archal's envelope, and it breaks nothing."""
+    response = Response(502, content=content)
+    assert response.rejected_by == CLONE
+    with pytest.raises(errors.ServerError) as caught:
+        response.raise_for_status()
+    assert (caught.value.code, caught.value.detail) == (None, None)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 302, 304, 399])
+def test_nobody_turned_it_down(status):
+    """Below 400 there was no refusal, whatever the body looks like."""
+    assert Response(status, json={"error": "e", "message": "m"}).rejected_by is None
+
+
+STATUSES = [
+    (300, errors.StatusError),
+    (302, errors.StatusError),
+    (400, errors.BadRequestError),
+    (401, errors.AuthenticationError),
+    (402, errors.StatusError),
+    (403, errors.PermissionDeniedError),
+    (404, errors.NotFoundError),
+    (409, errors.StatusError),
+    (422, errors.StatusError),
+    (426, errors.StatusError),
+    (429, errors.RateLimitError),
+    (500, errors.ServerError),
+    (502, errors.ServerError),
+    (503, errors.ServerError),
+    (599, errors.ServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "cls"), STATUSES)
+def test_the_error_of_a_status(status, cls):
+    """The class is exactly the status's own, and the message is method, address and status."""
+    response = Response(
+        status,
+        json={"message": "m", "documentation_url": "u"},
+        headers={"Retry-After": "7"},
+        request=Request("GET", "/a?q=1"),
+    )
+    assert not response.is_success
+    with pytest.raises(errors.StatusError) as caught:
+        response.raise_for_status()
+    error = caught.value
+    assert type(error) is cls
+    assert str(error) == f"GET /a: status {status}"
+    assert (error.status_code, error.response, error.retry_after) == (status, response, 7.0)
+    assert (error.code, error.detail) == (None, "m")
+
+
+@pytest.mark.parametrize(("status", "cls"), STATUSES)
+def test_the_error_of_a_status_off_the_route(status, cls):
+    """The control plane uses the same envelope, and no route is at fault there."""
+    response = Response(status, json={"error": "e", "code": "c", "detail": "d"})
+    assert type(status_error(response, routed=False)) is cls
+
+
+def test_a_route_rejection():
+    """Status, code and detail are on the error."""
+    body = {"error": "forbidden", "code": "wrong_user", "message": "m", "detail": "d"}
+    with pytest.raises(errors.RouteRejectedError, match=r"^status 403 \(wrong_user\)$") as caught:
+        Response(403, json=body).raise_for_status()
+    assert (caught.value.code, caught.value.detail) == ("wrong_user", "d")
+
+
+@pytest.mark.parametrize("code", ["Secret-Key", "abc123", "a b", "a\nb", "", "x" * 41, "\xe9"])
+def test_a_code_that_may_be_a_credential_is_not_shown(code):
+    """It is on the error, and not in its message."""
+    error = status_error(Response(400, json={"code": code}))
+    assert error.code == code
+    assert str(error) == "status 400"
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+def test_a_success_goes_on(status):
+    """`raise_for_status` returns the response itself."""
+    response = Response(status)
+    assert response.is_success
+    assert response.raise_for_status() is response
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("1.5", None),
+        ("-1", None),
+        ("+1", None),
+        ("1e3", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("\u0663", None),
+        ("\xb2", None),
+        ("", None),
+        ("5, 6", None),
+    ],
+)
+def test_retry_after(value, seconds):
+    """A whole number of seconds, or nothing."""
+    assert Response(503, headers={"Retry-After": value}).retry_after == seconds
+    assert Response(503).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "text"),
+    [
+        (None, "caf\xe9".encode(), "caf\xe9"),
+        ("text/plain", "caf\xe9".encode(), "caf\xe9"),
+        ("text/plain; charset=iso-8859-1", b"caf\xe9", "caf\xe9"),
+        ("text/plain; CHARSET=ISO-8859-1", b"caf\xe9", "caf\xe9"),
+        ('text/plain; charset="utf-8"; x=y', "caf\xe9".encode(), "caf\xe9"),
+        ("text/plain; charset='latin-1'", b"\xe9", "\xe9"),
+        ("text/plain; charset=", b"a", "a"),
+        ("text/plain; charset=nonsense", b"a\xff", "a\ufffd"),
+        ("text/plain; charset=hex", b"6161", "6161"),
+        ("text/plain; charset=idna", b"a\xff", "a\ufffd"),
+        ("text/plain; charset=undefined", b"a", "a"),
+        ("text/plain; charset=a\x00b", b"a", "a"),
+        ("text/plain", b"\xff", "\ufffd"),
+        ("text/plain", b"", ""),
+    ],
+)
+def test_text(content_type, content, text):
+    """In the charset named, else UTF-8; faulty bytes and charsets raise nothing."""
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    assert Response(200, headers=headers, content=content).text == text
+
+
+@given(st.text(max_size=10), st.binary(max_size=20))
+def test_text_never_fails(charset, content):
+    """Whatever the server calls its charset."""
+    headers = [("content-type", f"text/plain; charset={charset}")]
+    assert isinstance(Response(200, headers=headers, content=content).text, str)
+
+
+def test_decoding():
+    """As plain values or as a type; a faulty body is a DecodeError with its path."""
+    response = Response(200, json=[{"name": "x", "id": 1}])
+    assert response.json() == [{"name": "x", "id": 1}]
+    assert response.decode(list[Repo]) == [Repo("x")]
+    with pytest.raises(DecodeError) as caught:
+        Response(200, json={"name": 5}).decode(Repo)
+    assert caught.value.path == "$.name"
+    with pytest.raises(DecodeError, match="the body is empty"):
+        Response(204).json()
+
+
+def test_error_fields():
+    """Strings of the envelope; anything else is None."""
+    response = Response(400, json={"error": "e", "code": 5})
+    assert [response.error_field(name) for name in ("error", "code", "detail")] == ["e", None, None]
+
+
+def test_a_response_made_by_hand():
+    """Every part has a default but the status."""
+    response = Response(200)
+    assert (response.content, response.text, response.elapsed, response.attempts) == (
+        b"",
+        "",
+        0.0,
+        1,
+    )
+    assert Response(200, content=b"x", json={"a": 1}).content == b'{"a":1}'
+    assert dict(Response(200, headers=[("A", "1"), ("a", "2")]).headers) == {"a": "1, 2"}
+
+
+def test_a_response_shows_status_and_size_only():
+    """No header, no body."""
+    response = Response(200, headers={"X": "hunter2"}, content=b"hunter2")
+    assert repr(response) == "<Response 200, 7 bytes>"
+
+
+def test_a_response_survives_pickling():
+    """All its parts."""
+    response = Response(201, headers={"A": "1"}, json={}, elapsed=0.5, request=Request("GET", "/a"))
+    again = repickled(response)
+    assert all(getattr(again, name) == getattr(response, name) for name in Response.__slots__)
