@@ -7,7 +7,7 @@ no error here may hold a token, a header value, a body or a query string in its 
     ├── ConfigurationError (ValueError)     .variable .reason
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
-    │   ├── ConnectError                    nothing was sent
+    │   ├── ConnectError                    no connection could be made
     │   ├── ConnectionLost                  the peer went away, or what it said was no answer
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
@@ -144,7 +144,7 @@ class TransportError(ArchalError):
 
 
 class ConnectError(TransportError):
-    """No connection could be made: name, network, or TLS. Nothing was sent."""
+    """No connection could be made: name, network, or TLS. Only an earlier attempt may have sent something."""
 
 
 class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx

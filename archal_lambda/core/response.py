@@ -35,7 +35,7 @@ class Response:
     Args:
         status_code: The final status.
         headers: Its headers.
-        content: Its body, content codings undone.
+        content: Its body; the content codings gzip and deflate are undone.
         json: A body to encode instead of `content`, for answers made by hand.
         elapsed: Seconds from the start of the call to the last byte, all attempts included.
         request: The request it answers, for the wording of errors.

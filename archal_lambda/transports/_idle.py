@@ -6,9 +6,11 @@ it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections import deque
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IdleWires"]
 
-_Stacks = dict[str, "deque[tuple[Wire, float]]"]
+_Entry = tuple["Wire", float]
+_Stacks = dict[str, "deque[_Entry]"]
 
 
 class IdleWires:
@@ -44,6 +47,7 @@ class IdleWires:
         self._lock = threading.Lock()
         # A client that is dropped unclosed must not leave its sockets to the garbage collector.
         weakref.finalize(self, _close_all, self._stacks)
+        _all.add(self)
 
     def take(self, origin: str) -> Wire | None:
         """Take the freshest usable connection; those too old or out of step are closed.
@@ -59,14 +63,13 @@ class IdleWires:
             if not stack:
                 return None
             now = self._wall_clock()
-            # Below 0 the clock was set back, and the age is unknown.
-            while stack and not 0 <= now - stack[0][1] < self._max_seconds:
+            while stack and not self._fresh(stack[0], now):
                 stack.popleft()[0].close()
             while stack:
-                wire, _ = stack.pop()
-                if self._usable(wire):
-                    return wire
-                wire.close()
+                entry = stack.pop()
+                if self._fresh(entry, now) and self._usable(entry[0]):
+                    return entry[0]
+                entry[0].close()
         return None
 
     def put(self, origin: str, wire: Wire) -> None:
@@ -79,6 +82,10 @@ class IdleWires:
         with self._lock:
             self._stacks.setdefault(origin, deque()).append((wire, self._wall_clock()))
 
+    def _fresh(self, entry: _Entry, now: float) -> bool:
+        # Below 0 the clock was set back, and the age is unknown.
+        return 0 <= now - entry[1] < self._max_seconds
+
     def close(self) -> None:
         """Close every connection kept."""
         with self._lock:
@@ -89,3 +96,14 @@ def _close_all(stacks: _Stacks) -> None:
     for stack in stacks.values():
         while stack:
             stack.pop()[0].close()
+
+
+def _drop_all() -> None:
+    for idle in list(_all):
+        idle.close()
+
+
+_all: weakref.WeakSet[IdleWires] = weakref.WeakSet()
+# Lambda SnapStart: connections opened before the snapshot are dead after a restore, and nobody says so.
+with contextlib.suppress(ImportError):
+    import_module("snapshot_restore_py").register_after_restore(_drop_all)

@@ -1,6 +1,6 @@
-"""The synchronous transport, on urllib3's connections and decoders.
+"""The synchronous transport, on urllib3's connections.
 
-This module owns connections: opening, reusing, ageing and closing them, reading one answer, and the mapping of
+This module owns connections: opening, reusing, ageing and closing them, one exchange on each, and the mapping of
 every failure to our errors. Retries and redirects are not its business: urllib3's own are never reached, because
 they carry `x-route-authorization` to other hosts and wait longer than a budget.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import urllib3
@@ -27,6 +27,8 @@ from archal_lambda.errors import (
     ResponseTooLarge,
     TransportError,
 )
+from archal_lambda.transports._body import TooLarge, read_body
+from archal_lambda.transports._head import Malformed, check_framing, header_pairs, read_head
 from archal_lambda.transports._idle import IdleWires
 from archal_lambda.transports._wire import Wire
 
@@ -46,8 +48,6 @@ MAX_IDLE_SECONDS = 15.0
 # AWS Lambda's limit for a synchronous answer; a larger body could not be passed on anyway.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 _PIECE = 65536
-_FIRST_FINAL = 200
-_SWITCHING_PROTOCOLS = 101
 _BODILESS = frozenset({204, 304})  # RFC 9110, section 6.4.1
 
 
@@ -100,16 +100,20 @@ class UrllibTransport:
             wire.begin(deadline, timeout.read)
             response, reusable = self._converse(wire, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
-            wire.close()
-            raise _translate(error, wire, request) from error
+            failure = _translate(error, wire, request)
+            # Other errors quote what the peer said, and the frames of each hold parts of it.
+            cause = error.with_traceback(None) if isinstance(error, OSError) else None
         except BaseException:
             wire.close()
             raise
-        if reusable:
-            self._idle.put(base.origin, wire)
         else:
-            wire.close()
-        return response
+            if reusable:
+                self._idle.put(base.origin, wire)
+            else:
+                wire.close()
+            return response
+        wire.close()
+        raise failure from cause
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""
@@ -125,6 +129,9 @@ class UrllibTransport:
             connection = _Plain(base.host, base.port)
         connection.dial = wire.dial
         connection.connect()
+        if isinstance(connection.sock, ssl.SSLSocket):
+            # An end without the closing alert may be an attacker's (RFC 9112, section 9.8): no end, an error.
+            connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # as in ssl.py
         return connection.sock
 
     def _converse(self, wire: Wire, request: Request) -> tuple[Response, bool]:
@@ -135,18 +142,17 @@ class UrllibTransport:
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
         wire.phase = "headers"
-        answer = _read_head(wire, request.method)
+        answer = read_head(wire, request.method)
         wire.phase = "body"
-        clean = _check_framing(answer)
-        content = _read_body(answer, request.method, self._max_bytes)
-        pairs = [(name, _unfolded(value)) for name, value in answer.msg.items()]
-        response = Response(answer.status, headers=Headers(pairs), content=content, request=request)
+        clean = check_framing(answer)
+        if request.method == "HEAD" or answer.status in _BODILESS:
+            content = b""
+        else:
+            content = read_body(answer, wire.reader, self._max_bytes)
+        headers = Headers(header_pairs(answer))
+        response = Response(answer.status, headers=headers, content=content, request=request)
         reusable = clean and not broken and not answer.will_close and not wire.leftover()
         return response, reusable
-
-
-class _TooLarge(HTTPException):
-    """The answer exceeds the limit in `args`."""
 
 
 class _Plain(HTTPConnection):
@@ -197,72 +203,11 @@ def _head(request: Request) -> bytes:
     )
 
 
-def _read_head(wire: Wire, method: str) -> HTTPResponse:
-    while True:
-        answer = HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # makefile() is all it needs
-        answer.begin()
-        if answer.status == _SWITCHING_PROTOCOLS:
-            raise HTTPException("the peer switched protocols without being asked to")
-        # http.client skips 100 only; any other interim answer (RFC 9110, section 15.2) would be taken for the
-        # final one, and the final one for the next call's.
-        if answer.status >= _FIRST_FINAL:
-            return answer
-
-
-def _check_framing(answer: HTTPResponse) -> bool:
-    if answer.msg.defects or answer.msg.get_payload():
-        raise HTTPException("the header section is malformed")
-    codings = answer.msg.get_all("transfer-encoding", [])
-    lengths = set(answer.msg.get_all("content-length", []))
-    if codings and not answer.chunked:
-        raise HTTPException("the transfer coding is not supported")
-    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
-        raise HTTPException("the content length is malformed")
-    # Both at once is how responses are smuggled (RFC 9112, section 6.3): read it, then drop the connection.
-    return not (codings and lengths)
-
-
-def _read_body(answer: HTTPResponse, method: str, limit: int) -> bytes:
-    if method == "HEAD" or answer.status in _BODILESS:
-        answer.close()
-        return b""
-    length = answer.length
-    coding = answer.msg.get("content-encoding", "identity").lower()
-    if length is not None and coding == "identity":
-        if length > limit:
-            raise _TooLarge(limit)
-        return answer.read()
-    # Chunked, coded or ended by closing: urllib3 reads these, piece by piece, so that a bomb stops at the limit.
-    response = urllib3.HTTPResponse(
-        body=answer,
-        headers=urllib3.HTTPHeaderDict(answer.msg.items()),
-        status=answer.status,
-        version=answer.version,
-        preload_content=False,
-        decode_content=True,
-        original_response=answer,
-        enforce_content_length=True,
-        request_method=method,
-    )
-    pieces: list[bytes] = []
-    size = 0
-    for piece in response.stream(_PIECE):
-        size += len(piece)
-        if size > limit:
-            raise _TooLarge(limit)
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _unfolded(value: str) -> str:
-    return " ".join(value.split()) if "\n" in value or "\r" in value else value
-
-
 def _translate(error: Exception, wire: Wire, request: Request) -> TransportError:
     method, url, sent = request.method, request.url, wire.sent
-    if isinstance(error, _TooLarge):
+    if isinstance(error, TooLarge):
         return ResponseTooLarge(limit=error.args[0], method=method, url=url, sent=sent)
-    if isinstance(error, TimeoutError | urllib3.exceptions.ReadTimeoutError):
+    if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         reason = f"timed out ({wire.phase})"
         return RequestTimeout(reason, phase=wire.phase, method=method, url=url, sent=sent)
     if wire.phase in {"resolve", "connect", "tls"}:
@@ -273,12 +218,13 @@ def _translate(error: Exception, wire: Wire, request: Request) -> TransportError
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not accepted: {error.verify_message}"
+        return f"certificate not accepted: {getattr(error, 'verify_message', 'no reason given')}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or type(error).__name__}"
+        # Errors that Python code raises have no reason.
+        return f"TLS: {getattr(error, 'reason', None) or type(error).__name__}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, urllib3.exceptions.DecodeError):
-        return "the body does not match its content coding"
+    if isinstance(error, Malformed):
+        return str(error)
     # Other messages may quote what the peer sent.
     return type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Wire:
     Attributes:
         phase: The step under way, for the error when time runs out.
         sent: Whether a byte of the current request may have left.
+        ended: Whether the peer has ended its side of the connection.
         reader: Buffered input; it outlives each answer, so that bytes left over are seen.
     """
 
@@ -39,6 +41,7 @@ class Wire:
         self.sock: socket.socket | None = None
         self.phase: Phase = "resolve"
         self.sent = False
+        self.ended = False
         self.reader = _Reader(_Input(self))
         self._deadline = deadline
         self._read_limit: float | None = None
@@ -105,10 +108,10 @@ class Wire:
             OSError: If the connection breaks.
         """
         sock = self._socket()
-        self.sent = True
         while data:
             # Not sendall(): over TLS it restarts the timeout for every record.
             sock.settimeout(self._left())
+            self.sent = True
             data = data[sock.send(data) :]
 
     def leftover(self) -> bool:
@@ -117,7 +120,10 @@ class Wire:
         Returns:
             True if the connection is out of step and must not be used again.
         """
-        return self.reader.buffered()
+        if self.reader.buffered():
+            return True
+        # A TLS record is decrypted whole: the rest of the last one is neither in the reader nor in the kernel.
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Hand out the input the way `http.client.HTTPResponse` asks for it.
@@ -148,7 +154,9 @@ class Wire:
         left = self._left()
         limit = self._read_limit
         sock.settimeout(left if limit is None or left < limit else limit)
-        return sock.recv_into(buffer)
+        received = sock.recv_into(buffer)
+        self.ended = not received
+        return received
 
     def close(self) -> None:
         """Close the socket, if there is one; closing again does nothing."""
@@ -221,7 +229,10 @@ def _bounded(task: Callable[[], list[_Address]], seconds: float) -> list[_Addres
             results.append(OSError("the host is no valid name"))
 
     thread = threading.Thread(target=run, name="archal-lambda-resolve", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        raise OSError("no thread could be started to resolve the name") from None
     thread.join(seconds)
     if not results:
         raise TimeoutError("the name was not resolved in time")

@@ -1,0 +1,137 @@
+"""Bodies, read strictly.
+
+This module owns where a body ends, the undoing of its content codings, and the limit on its size. It must not
+know requests, connections or deadlines.
+
+`http.client` and urllib3 read on where a body is cut or malformed: they take `-1` for a chunk size, whatever
+follows a chunk for its end, and half a gzip stream for a whole one.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING
+
+from archal_lambda.transports._head import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+
+__all__ = ["TooLarge", "read_body"]
+
+_PIECE = 65536
+_MAX_LINE = 65536  # bytes; as http.client allows a header line
+_MAX_TRAILERS = 100  # as http.client allows headers
+_MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r\n")  # RFC 9112, section 7.1
+# The `wbits` by which zlib undoes a coding (RFC 9110, section 8.4.1).
+_CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+class TooLarge(HTTPException):
+    """The body exceeds the limit in `args`."""
+
+
+def read_body(answer: HTTPResponse, reader: BufferedReader, limit: int) -> bytes:
+    """Read a body to its end.
+
+    Args:
+        answer: The answer, its headers read.
+        reader: What it is read from.
+        limit: The largest body accepted, in bytes after decoding.
+
+    Returns:
+        The body. Codings other than gzip and deflate, which nobody asked for, are left as they are.
+
+    Raises:
+        TooLarge: If it exceeds the limit.
+        HTTPException: If it is incomplete or malformed.
+    """
+    codings = _codings(answer)
+    length = answer.length
+    if length is not None and not codings:
+        if length > limit:
+            raise TooLarge(limit)
+        return answer.read()
+    pieces = _chunks(reader) if answer.chunked else _plain(answer)
+    for coding in reversed(codings):
+        # The limit holds for each: a small body may hold a large one that decodes to nothing.
+        pieces = _capped(_undone(pieces, _CODINGS[coding]), limit)
+    return b"".join(_capped(pieces, limit))
+
+
+def _codings(answer: HTTPResponse) -> list[str]:
+    fields = answer.msg.get_all("content-encoding")
+    if fields is None:
+        return []
+    listed = ",".join(fields).lower().split(",")
+    codings = [name for coding in listed if (name := coding.strip()) not in {"", "identity"}]
+    if not all(coding in _CODINGS for coding in codings):
+        return []
+    if len(codings) > _MAX_CODINGS:
+        raise Malformed("the body has too many content codings")
+    return codings
+
+
+def _plain(answer: HTTPResponse) -> Iterator[bytes]:
+    while piece := answer.read1(_PIECE):
+        yield piece
+    if answer.length:
+        raise IncompleteRead(b"", answer.length)
+
+
+def _chunks(reader: BufferedReader) -> Iterator[bytes]:
+    while size := _chunk_size(reader):
+        while size:
+            piece = reader.read1(min(size, _PIECE))
+            if not piece:
+                raise IncompleteRead(b"", size)
+            size -= len(piece)
+            yield piece
+        if reader.read(2) != b"\r\n":
+            raise Malformed("a chunk does not end where its size says")
+    for _ in range(_MAX_TRAILERS):
+        line = reader.readline(_MAX_LINE)
+        if line == b"\r\n":
+            return
+        if not line.endswith(b"\n"):
+            break
+    raise Malformed("the trailers are malformed")
+
+
+def _chunk_size(reader: BufferedReader) -> int:
+    match = _CHUNK_SIZE.fullmatch(reader.readline(_MAX_LINE))
+    if match is None:
+        raise Malformed("a chunk size is malformed")
+    return int(match[1], 16)
+
+
+def _undone(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:
+    stream = None
+    for piece in pieces:
+        data, more = piece, False
+        while data or more:
+            # gzip may hold several streams (RFC 1952, section 2.2).
+            if stream is None or stream.eof:
+                stream = zlib.decompressobj(wbits)
+            try:
+                decoded = stream.decompress(data, _PIECE)
+            except zlib.error:
+                raise Malformed("the body does not match its content coding") from None
+            more = len(decoded) == _PIECE and not stream.eof
+            data = stream.unused_data or stream.unconsumed_tail
+            yield decoded
+    if stream is not None and not stream.eof:
+        raise Malformed("the coded body is incomplete")
+
+
+def _capped(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(limit)
+        yield piece

@@ -1,0 +1,117 @@
+"""Every failure below becomes an error of ours, whatever step it happens in."""
+
+from __future__ import annotations
+
+import builtins
+import http.client
+import inspect
+import pickle
+import ssl
+
+import pytest
+import urllib3.exceptions
+from faults import good
+from faults_client import ECHO
+
+from archal_lambda.errors import (
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
+from archal_lambda.transports import _body, _head, _urllib3
+from archal_lambda.transports._wire import Wire
+
+
+def subclasses(base, *modules):
+    found = {
+        cls
+        for module in modules
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, base) and not issubclass(cls, Warning)
+    }
+    return sorted(found, key=lambda cls: (cls.__module__, cls.__name__))
+
+
+FAILURES = [
+    *subclasses(urllib3.exceptions.HTTPError, urllib3.exceptions),
+    *subclasses(http.client.HTTPException, http.client, _body, _head),
+    *subclasses(ssl.SSLError, ssl),
+    *subclasses(OSError, builtins),
+]
+TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
+# After these the answer is still looked for.
+WRITING_STOPPED = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
+
+
+def made(cls):
+    """Make an error without its constructor, which may want a pool or a response."""
+    error = cls.__new__(cls)
+    # The words of the operating system, and our own, are no secret; those of all others may be the peer's.
+    ours = issubclass(cls, OSError | _head.Malformed | _body.TooLarge)
+    Exception.__init__(error, "in plain words" if ours else ECHO)
+    return error
+
+
+def expected(cls, phase):
+    if issubclass(cls, _body.TooLarge):
+        return ResponseTooLarge
+    if issubclass(cls, TIMEOUTS):
+        return RequestTimeout
+    return ConnectError if phase == "connecting" else ConnectionLost
+
+
+def test_the_list_is_not_empty():
+    """The walk through the modules finds what it should."""
+    names = {cls.__name__ for cls in FAILURES}
+    assert len(FAILURES) > 60
+    assert {"ProtocolError", "IncompleteRead", "SSLCertVerificationError", "Malformed"} <= names
+
+
+@pytest.mark.parametrize(
+    ("step", "cls"),
+    [
+        pytest.param(step, cls, id=f"{step}-{cls.__module__}.{cls.__name__}")
+        for step in ("connecting", "writing", "reading")
+        for cls in FAILURES
+        if step != "writing" or not issubclass(cls, WRITING_STOPPED)
+    ],
+)
+def test_nothing_else_escapes(plain_site, monkeypatch, step, cls):
+    """Any error of urllib3, http.client, ssl or the system is a TransportError with the right `sent`."""
+    here = plain_site(good)
+
+    def fails(*_args):
+        raise made(cls)
+
+    if step == "connecting":
+        monkeypatch.setattr(Wire, "dial", fails)
+    elif step == "writing":
+        monkeypatch.setattr(_urllib3, "_head", fails)
+    else:
+        monkeypatch.setattr(Wire, "receive", fails)
+    error = here.fail(error=expected(cls, step))
+    assert isinstance(error, TransportError)
+    assert error.sent is (step == "reading")
+    # The system's own error is kept, but not its frames, which hold bytes of the exchange.
+    assert type(error.__cause__) is (cls if issubclass(cls, OSError) else type(None))
+    assert getattr(error.__cause__, "__traceback__", None) is None
+    assert error.__context__ is None
+    assert pickle.loads(pickle.dumps(error)).sent is error.sent  # noqa: S301 - made one line above
+
+
+@pytest.mark.parametrize("cls", WRITING_STOPPED, ids=lambda cls: cls.__name__)
+def test_after_a_broken_write_the_answer_is_looked_for(plain_site, monkeypatch, cls):
+    """A peer that stops reading may have said why; the connection is not used again."""
+    here = plain_site(good)
+    write = Wire.write
+
+    def breaks(wire, data):
+        write(wire, data)
+        raise made(cls)
+
+    monkeypatch.setattr(Wire, "write", breaks)
+    assert here.call().content.startswith(b"0 ")
+    monkeypatch.undo()
+    assert here.call().content.startswith(b"1 ")

@@ -1,0 +1,304 @@
+"""When a call is tried again: the rules of the exchange, carried out by the driver on a scripted transport."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from archal_lambda import Deadline, Request, Response, RetryPolicy, Timeout
+from archal_lambda.core.calls import Terms
+from archal_lambda.core.exchange import Plan, Send, Sleep, exchange
+from archal_lambda.core.headers import Headers
+from archal_lambda.core.operations import CONTROL_PLAN
+from archal_lambda.core.targets import BaseUrl
+from archal_lambda.credentials import Fixed
+from archal_lambda.errors import (
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
+from archal_lambda.transports.base import call, drive
+from archal_lambda.transports.mock import MockTransport
+
+BUDGET = 10.0
+CLONE_PLAN = Plan(RetryPolicy())
+KEYED = {"Idempotency-Key": "k"}
+BASE = BaseUrl("https://clone.test/svc/api")
+ROUTE = Fixed(Headers({"x-route-authorization": "Bearer old"}))
+
+
+class Script:
+    """A transport that plays outcomes in order, and the clock and the sleep that go with it.
+
+    Args:
+        outcomes: Words: a status with an optional `/Retry-After`, or the name of an error of `ERRORS`; each
+            with an optional `+seconds` that it takes.
+    """
+
+    def __init__(self, outcomes):
+        self.now = 100.0
+        self.sleeps = []
+        self.outcomes = outcomes.split()
+        self.sent = 0
+
+    def send(self, request, deadline, timeout):
+        word, _, seconds = self.outcomes[self.sent].partition("+")
+        self.sent += 1
+        self.now += float(seconds or 0)
+        if word in ERRORS:
+            raise copy.copy(ERRORS[word])
+        status, _, retry_after = word.partition("/")
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        return Response(int(status), headers=headers, request=request)
+
+    def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+ERRORS = {
+    "refused": ConnectError("refused"),
+    "lost": ConnectionLost("lost", sent=True),
+    "lost-unsent": ConnectionLost("lost", sent=False),
+    "silent": RequestTimeout("silent", phase="headers", sent=True),
+    "no-connect": RequestTimeout("silent", phase="connect", sent=False),
+    "large": ResponseTooLarge(limit=1, sent=True),
+}
+
+
+def run(script, request, plan, *, jitter=1.0):
+    deadline = Deadline(100.0 + BUDGET, clock=lambda: script.now)
+    steps = exchange(
+        request, deadline=deadline, timeout=Timeout(BUDGET), plan=plan, jitter=lambda: jitter
+    )
+    return drive(steps, script, script.sleep)
+
+
+TABLE = [
+    # method, key?, plan, outcomes, result, attempts, sleeps
+    ("GET", {}, CLONE_PLAN, "200", 200, 1, []),
+    ("GET", {}, CLONE_PLAN, "503/1", 503, 1, []),
+    ("GET", {}, CLONE_PLAN, "429", 429, 1, []),
+    ("GET", {}, CLONE_PLAN, "lost 200", 200, 2, []),
+    ("GET", {}, CLONE_PLAN, "lost lost", ConnectionLost, 2, []),
+    ("GET", {}, CLONE_PLAN, "silent 200", 200, 2, []),
+    ("GET", {}, CLONE_PLAN, "large", ResponseTooLarge, 1, []),
+    ("HEAD", {}, CLONE_PLAN, "lost 200", 200, 2, []),
+    ("PUT", {}, CLONE_PLAN, "lost 200", 200, 2, []),
+    ("DELETE", {}, CLONE_PLAN, "lost 204", 204, 2, []),
+    ("OPTIONS", {}, CLONE_PLAN, "lost 204", 204, 2, []),
+    ("POST", {}, CLONE_PLAN, "lost", ConnectionLost, 1, []),
+    ("PATCH", {}, CLONE_PLAN, "lost", ConnectionLost, 1, []),
+    ("POST", {}, CLONE_PLAN, "silent", RequestTimeout, 1, []),
+    ("POST", KEYED, CLONE_PLAN, "lost 201", 201, 2, []),
+    ("POST", {}, CLONE_PLAN, "refused 201", 201, 2, []),
+    ("POST", {}, CLONE_PLAN, "no-connect 201", 201, 2, []),
+    ("POST", {}, CLONE_PLAN, "lost-unsent 201", 201, 2, []),
+    ("POST", {}, CLONE_PLAN, "refused refused", ConnectError, 2, []),
+    ("POST", {}, CLONE_PLAN, "refused lost", ConnectionLost, 2, []),
+    ("GET", {}, CLONE_PLAN, "lost+10", ConnectionLost, 1, []),
+    ("GET", {}, CLONE_PLAN, "lost+11", ConnectionLost, 1, []),
+    ("GET", {}, CLONE_PLAN, "lost+9.9 200", 200, 2, []),
+    ("GET", {}, Plan(RetryPolicy(attempts=1)), "lost", ConnectionLost, 1, []),
+    ("GET", {}, Plan(RetryPolicy(5)), "lost lost lost lost 200", 200, 5, []),
+    ("GET", {}, Plan(RetryPolicy(5, 1.0)), "lost lost lost 200", 200, 4, [1.0, 2.0, 4.0]),
+    ("GET", {}, Plan(RetryPolicy(5, 1.0, 1.5)), "lost lost lost 200", 200, 4, [1.0, 1.5, 1.5]),
+    ("GET", {}, Plan(RetryPolicy(5, 4.0)), "lost lost", ConnectionLost, 2, [4.0]),
+    ("GET", {}, CONTROL_PLAN, "503 503 200", 200, 3, [0.5, 1.0]),
+    ("GET", {}, CONTROL_PLAN, "429 502 504", 504, 3, [0.5, 1.0]),
+    ("GET", {}, CONTROL_PLAN, "500", 500, 1, []),
+    ("GET", {}, CONTROL_PLAN, "404", 404, 1, []),
+    ("GET", {}, CONTROL_PLAN, "302", 302, 1, []),
+    ("GET", {}, CONTROL_PLAN, "lost 503 200", 200, 3, [0.5, 1.0]),
+    ("DELETE", {}, CONTROL_PLAN, "lost 404", 404, 2, [0.5]),
+    ("DELETE", {}, CONTROL_PLAN, "502 502 502", 502, 3, [0.5, 1.0]),
+    ("POST", {}, CONTROL_PLAN, "503", 503, 1, []),
+    ("POST", KEYED, CONTROL_PLAN, "503 lost 201", 201, 3, [0.5, 1.0]),
+    ("POST", KEYED, CONTROL_PLAN, "refused 429 201", 201, 3, [0.5, 1.0]),
+    ("GET", {}, CONTROL_PLAN, "503/3 200", 200, 2, [3.0]),
+    ("GET", {}, CONTROL_PLAN, "429/0 200", 200, 2, []),
+    ("GET", {}, CONTROL_PLAN, "503/9 200", 200, 2, [9.0]),
+    ("GET", {}, CONTROL_PLAN, "503/10", 503, 1, []),
+    ("GET", {}, CONTROL_PLAN, "503/3600", 503, 1, []),
+    ("GET", {}, CONTROL_PLAN, "503/6 503/6", 503, 2, [6.0]),
+    ("GET", {}, CONTROL_PLAN, "503/3+7.5", 503, 1, []),
+    ("GET", {}, CONTROL_PLAN, "503/soon 200", 200, 2, [0.5]),
+    ("GET", {}, CONTROL_PLAN, "503/-1 200", 200, 2, [0.5]),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "plan", "outcomes", "result", "attempts", "sleeps"),
+    TABLE,
+    ids=[
+        f"{row[0]}{'-keyed' * bool(row[1])}-{row[3]}-{number}" for number, row in enumerate(TABLE)
+    ],
+)
+def test_the_table(  # noqa: PLR0917 - a column each
+    method, headers, plan, outcomes, result, attempts, sleeps
+):
+    """Method, plan and what happened say how often it is tried, after which waits, and what comes of it."""
+    script = Script(outcomes)
+    request = Request(method, "/x", headers=headers)
+    if isinstance(result, int):
+        response = run(script, request, plan)
+        assert (response.status_code, response.attempts) == (result, attempts)
+        assert response.elapsed == pytest.approx(script.now - 100.0)
+    else:
+        with pytest.raises(TransportError) as caught:
+            run(script, request, plan)
+        assert (caught.type, caught.value.attempts) == (result, attempts)
+        assert caught.value.elapsed == pytest.approx(script.now - 100.0)
+    assert script.sleeps == sleeps
+    assert script.sent == attempts == len(script.outcomes)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sent"),
+    [
+        ("refused refused", False),
+        ("lost refused", True),
+        ("refused lost", True),
+        ("no-connect refused", False),
+        ("silent no-connect", True),
+    ],
+)
+def test_sent_adds_up(outcomes, sent):
+    """The last error says whether any attempt may have arrived."""
+    with pytest.raises(TransportError) as caught:
+        run(Script(outcomes), Request("GET", "/x"), CLONE_PLAN)
+    assert caught.value.sent is sent
+
+
+def test_an_answer_that_was_followed_by_an_error_counts_as_sent():
+    """A 503 shows that the request arrived, even if the retry found nobody."""
+    with pytest.raises(ConnectError) as caught:
+        run(Script("503 refused refused"), Request("GET", "/x"), CONTROL_PLAN)
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    ("jitter", "sleeps"), [(0.0, [0.25, 0.5]), (0.5, [0.375, 0.75]), (1.0, [0.5, 1.0])]
+)
+def test_waits_are_spread_out(jitter, sleeps):
+    """A wait is between half and all of the back-off."""
+    script = Script("503 503 200")
+    run(script, Request("GET", "/x"), CONTROL_PLAN, jitter=jitter)
+    assert script.sleeps == sleeps
+
+
+def test_retry_after_is_not_spread_out():
+    """What the server asked for is kept to the second."""
+    script = Script("503/2 200")
+    run(script, Request("GET", "/x"), CONTROL_PLAN, jitter=0.0)
+    assert script.sleeps == [2.0]
+
+
+def test_a_deadline_that_has_passed_sends_nothing():
+    """Not even one attempt is made."""
+    script = Script("200")
+    script.now = 100.0 + BUDGET
+    with pytest.raises(RequestTimeout) as caught:
+        run(script, Request("GET", "/x"), CLONE_PLAN)
+    assert (caught.value.attempts, caught.value.sent, script.sent) == (0, False, 0)
+
+
+def test_the_steps_carry_what_was_given():
+    """A driver gets the request, the deadline and the limits of each attempt."""
+    request, deadline, timeout = Request("GET", "/x"), Deadline.after(9), Timeout(9, read=1)
+    plan = Plan(RetryPolicy(backoff=1.0))
+    steps = exchange(request, deadline=deadline, timeout=timeout, plan=plan, jitter=lambda: 1.0)
+    first = next(steps)
+    assert isinstance(first, Send)
+    assert (first.request, first.deadline, first.timeout) == (request, deadline, timeout)
+    second = steps.send(ConnectionLost("lost", sent=True))
+    assert isinstance(second, Sleep)
+    assert second.seconds == 1.0
+    assert isinstance(steps.send(None), Send)
+    with pytest.raises(TypeError, match="must answer Send"):
+        steps.send(None)
+
+
+def test_a_call_sleeps_and_spreads_by_itself():
+    """`call` makes the deadline from the timeout and puts a random spread on the waits."""
+    sleeps = []
+    script = Script("503 200")
+    terms = Terms(credentials=ROUTE, timeout=Timeout(BUDGET), plan=CONTROL_PLAN)
+    response = call(script, Request("GET", "/x"), BASE, terms, sleep=sleeps.append)
+    assert response.attempts == 2
+    assert len(sleeps) == 1
+    assert 0.25 <= sleeps[0] <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("own", "deadline", "expected"),
+    [(None, None, 5.0), (2.0, None, 2.0), (9.0, 3.0, 3.0), (2.0, 3.0, 2.0)],
+)
+def test_the_earliest_limit_counts(own, deadline, expected):
+    """A request's timeout replaces the client's, and a deadline caps both."""
+    seen = []
+
+    class Watching(MockTransport):
+        def send(self, request, deadline, timeout):
+            seen.append(deadline.remaining())
+            return super().send(request, deadline, timeout)
+
+    terms = Terms(
+        credentials=ROUTE,
+        timeout=Timeout(5.0),
+        plan=CLONE_PLAN,
+        deadline=None if deadline is None else Deadline.after(deadline),
+    )
+    call(Watching(lambda _: Response(200)), Request("GET", "/x", timeout=own), BASE, terms)
+    assert seen == [pytest.approx(expected, abs=0.5)]
+
+
+def test_other_errors_of_a_transport_pass_through():
+    """An error that is no TransportError ends the exchange at once."""
+
+    def fails(_request):
+        raise LookupError("a bug")
+
+    mock = MockTransport(fails)
+    terms = Terms(credentials=ROUTE, timeout=Timeout(BUDGET), plan=CLONE_PLAN)
+    with pytest.raises(LookupError):
+        call(mock, Request("GET", "/x"), BASE, terms)
+    assert len(mock.requests) == 1
+
+
+class Renewable(Fixed):
+    """Credentials of which there are newer ones, or not."""
+
+    def __init__(self, *, newer):
+        super().__init__(Headers({"x-route-authorization": "Bearer old"}))
+        self._newer = newer
+
+    def renew(self, deadline):
+        if self._newer:
+            self._headers = Headers({"x-route-authorization": "Bearer new"})
+        return self._newer
+
+
+ROUTE_REFUSAL = {"error": "unauthorized", "message": "the route token has expired"}
+CLONE_REFUSAL = {"message": "Bad credentials", "documentation_url": "https://docs.test"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "newer", "tokens"),
+    [
+        (401, ROUTE_REFUSAL, True, ["Bearer old", "Bearer new"]),
+        (401, ROUTE_REFUSAL, False, ["Bearer old"]),
+        (401, CLONE_REFUSAL, True, ["Bearer old"]),
+        (403, ROUTE_REFUSAL, True, ["Bearer old"]),
+        (200, ROUTE_REFUSAL, True, ["Bearer old"]),
+    ],
+)
+def test_a_refused_route_is_tried_once_with_newer_credentials(status, body, newer, tokens):
+    """Only a 401 of the route itself, and only if there are others, makes for a second request, POST too."""
+    mock = MockTransport(lambda _: Response(status, json=body))
+    terms = Terms(credentials=Renewable(newer=newer), timeout=Timeout(BUDGET), plan=CLONE_PLAN)
+    assert call(mock, Request("POST", "/x"), BASE, terms).status_code == status
+    assert [request.headers["x-route-authorization"] for request in mock.requests] == tokens

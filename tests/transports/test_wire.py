@@ -1,0 +1,29 @@
+"""One socket under one deadline, without a network."""
+
+from __future__ import annotations
+
+import pytest
+
+from archal_lambda import Deadline
+from archal_lambda.transports._wire import Wire
+
+
+def test_a_closed_wire_is_no_connection():
+    """Nothing is written or read, and nothing counts as sent; closing again does nothing."""
+    wire = Wire(Deadline.after(1))
+    wire.close()
+    wire.close()
+    with pytest.raises(ConnectionError, match="closed"):
+        wire.write(memoryview(b"x"))
+    with pytest.raises(ConnectionError, match="closed"):
+        wire.receive(memoryview(bytearray(1)))
+    assert not wire.sent
+    assert not wire.leftover()
+
+
+def test_a_deadline_that_has_passed_asks_nobody():
+    """With no time left, no name is resolved and no socket made."""
+    wire = Wire(Deadline.after(-1))
+    with pytest.raises(TimeoutError):
+        wire.dial("nowhere.invalid", 443)
+    assert (wire.phase, wire.sock) == ("resolve", None)
