@@ -6,7 +6,6 @@ travels.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from archal_lambda.clone import Clone
@@ -153,6 +152,9 @@ class Clones:
             clone.check(request)
         if not ready:
             return []
+
+        # Here, not above: most functions never come this way, and need not pay for it at every cold start.
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
         def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
             clone, request = call

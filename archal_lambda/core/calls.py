@@ -7,8 +7,9 @@ record may hold a header, a body or a query string.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from archal_lambda.core.response import Response
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CallHook", "CallRecord", "Credentials", "Terms"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One call to a clone, as it ended.
 
     Args:
@@ -81,8 +81,7 @@ class Credentials(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What all calls of a client have in common.
 
     Args:
@@ -110,7 +109,7 @@ class Terms:
         """
         if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
             return self
-        return replace(self, deadline=deadline)
+        return msgspec.structs.replace(self, deadline=deadline)
 
     def report(self, clone: str, request: Request, outcome: Response | TransportError) -> None:
         """Tell whoever watches of a finished call.

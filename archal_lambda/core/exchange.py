@@ -7,8 +7,9 @@ It must not wait, send, read a clock of its own or draw a random number.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from archal_lambda.core.response import Response
 from archal_lambda.errors import RequestTimeout, ResponseTooLarge, TransportError
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "Plan", "RetryPolicy", "Send", "Sleep", "exchange"]
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """How often and how soon to try again.
 
     Args:
@@ -46,8 +46,7 @@ class RetryPolicy:
             raise ValueError("backoff must be between 0 and max_backoff seconds")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What may be done for one call.
 
     Args:

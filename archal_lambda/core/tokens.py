@@ -7,8 +7,9 @@ not read one from anywhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.redact import Secret, entry_name
@@ -25,8 +26,7 @@ _NAME = re.compile(
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSecret:
+class TokenSecret(msgspec.Struct, frozen=True):
     """A secret in AWS Secrets Manager, behind the Parameters and Secrets Lambda extension.
 
     Args:
