@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archal_lambda.core.response import Response
+    from archal_lambda.core.transfer import Transfer
 
 __all__ = [
     "ArchalError",
@@ -135,6 +136,7 @@ class TransportError(ArchalError):
         self.sent = sent
         self.elapsed = elapsed
         self.attempts = attempts
+        self.transfer: Transfer | None = None
 
     def __str__(self) -> str:
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"

@@ -59,6 +59,11 @@ def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:
             "duration_ms": round(record.elapsed * 1000, 1),
             "time_left_ms": None if left is None else round(left * 1000),
         }
+        if record.transfer is not None:
+            fields["reused"] = record.transfer.reused
+            fields["phases_ms"] = {
+                phase: round(seconds * 1000, 1) for phase, seconds in record.transfer.phases.items()
+            }
         if metrics is not None:
             metrics.add_metric("CloneCalls", MetricUnit.Count, 1)
             metrics.add_metric("CloneCallFailures", MetricUnit.Count, int(record.error is not None))

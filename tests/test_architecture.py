@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "archal_lambda"
 # From the bottom up; a module imports from lower ranks only. A name with `.*` is a whole package; it may import itself.
 RANKS = [
     {"_version", "errors"},
-    {"core.redact", "core.deadline", "core.targets"},
+    {"core.redact", "core.deadline", "core.targets", "core.transfer"},
     {"core.headers", "core.models"},
     {"core.tokens"},
     {"core.variables"},

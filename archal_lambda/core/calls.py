@@ -7,7 +7,7 @@ record may hold a header, a body or a query string.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from archal_lambda.core.exchange import Plan
     from archal_lambda.core.headers import Headers
     from archal_lambda.core.request import Request
+    from archal_lambda.core.transfer import Transfer
     from archal_lambda.errors import TransportError
 
-__all__ = ["CallHook", "CallRecord", "Credentials", "Terms"]
+__all__ = ["AsyncCredentials", "CallHook", "CallRecord", "Credentials", "Terms"]
+
+P = TypeVar("P")
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
         attempts: How often it was tried.
         elapsed: Seconds the call took in all.
         time_left: Seconds left of the deadline the client works under, or None without one.
+        transfer: Phases, bytes and reuse of the last attempt, where the transport measured them.
     """
 
     clone: str
@@ -47,6 +51,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     elapsed: float
     time_left: float | None
+    transfer: Transfer | None = None
 
 
 CallHook = Callable[[CallRecord], None]
@@ -81,24 +86,53 @@ class Credentials(Protocol):
         ...
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class AsyncCredentials(Protocol):
+    """Gives the headers that prove who calls, without holding up an event loop."""
+
+    async def headers(self, deadline: Deadline) -> Headers:
+        """Return the headers for a request; see `Credentials`.
+
+        Args:
+            deadline: When they must be there, if they have to be fetched.
+
+        Returns:
+            The headers.
+
+        Raises:
+            ConfigurationError: If there are none to be had.
+        """
+        ...
+
+    async def renew(self, deadline: Deadline) -> bool:
+        """Look for newer ones, because those were refused.
+
+        Args:
+            deadline: When this must be over.
+
+        Returns:
+            True if the headers are others now.
+        """
+        ...
+
+
+class Terms(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     """What all calls of a client have in common.
 
     Args:
-        credentials: What proves to Archal who calls.
+        credentials: What proves to Archal who calls: `Credentials`, or `AsyncCredentials` to await.
         timeout: The limits of a call that gives none.
         plan: What may be tried again.
         on_call: Told of each call, or None.
         deadline: When all calls must be over, or None.
     """
 
-    credentials: Credentials
+    credentials: P
     timeout: Timeout
     plan: Plan
     on_call: CallHook | None = None
     deadline: Deadline | None = None
 
-    def capped(self, deadline: Deadline) -> Terms:
+    def capped(self, deadline: Deadline) -> Terms[P]:
         """Tighten the deadline.
 
         Args:
@@ -137,5 +171,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
                 attempts=outcome.attempts,
                 elapsed=outcome.elapsed,
                 time_left=None if self.deadline is None else self.deadline.remaining(),
+                transfer=outcome.transfer,
             )
         )

@@ -13,6 +13,7 @@ from archal_lambda.core.models import decode, decode_plain, encode
 
 if TYPE_CHECKING:
     from archal_lambda.core.request import Request
+    from archal_lambda.core.transfer import Transfer
 
 __all__ = ["Response", "status_error"]
 
@@ -41,10 +42,21 @@ class Response:
         request: The request it answers, for the wording of errors.
     """
 
-    __slots__ = ("_method", "_url", "attempts", "content", "elapsed", "headers", "status_code")
+    __slots__ = (
+        "_method",
+        "_url",
+        "attempts",
+        "content",
+        "elapsed",
+        "headers",
+        "status_code",
+        "transfer",
+    )
 
     attempts: int
     """How often the request was sent to get this answer."""
+    transfer: Transfer | None
+    """The figures of the last attempt, where the transport has them."""
 
     def __init__(  # noqa: PLR0913 - the parts of a response, each by name
         self,
@@ -61,6 +73,7 @@ class Response:
         self.content = content if json is None else encode(json)
         self.elapsed = elapsed
         self.attempts = 1
+        self.transfer = None
         self._method = request.method if request is not None else ""
         self._url = request.url if request is not None else ""
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.deadline import Deadline, Timeout
     from archal_lambda.core.request import Request
     from archal_lambda.core.targets import BaseUrl
+    from archal_lambda.transports._leash import Leash
 
 __all__ = ["UrllibTransport"]
 
@@ -75,13 +76,16 @@ class UrllibTransport:
         self._context: ssl.SSLContext | None = None
         self._idle = IdleWires(usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock)
 
-    def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+    def send(
+        self, request: Request, deadline: Deadline, timeout: Timeout, *, leash: Leash | None = None
+    ) -> Response:
         """Send a request and read the whole answer.
 
         Args:
             request: A request with its base and all its headers.
             deadline: The moment by which this must have returned or raised.
             timeout: The `connect` and `read` limits of this attempt.
+            leash: Lets another thread end the exchange.
 
         Returns:
             The answer, whatever its status.
@@ -95,23 +99,29 @@ class UrllibTransport:
             raise TypeError("the request has no base URL")
         wire = self._idle.take(base.origin) or Wire(deadline.within(timeout.connect))
         try:
+            if leash is not None:
+                leash.tie(wire)
             if wire.sock is None:
                 wire.sock = self._connect(wire, base)
             wire.begin(deadline, timeout.read)
             response, reusable = self._converse(wire, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
             failure = _translate(error, wire, request)
+            failure.transfer = wire.transfer()
             # Other errors quote what the peer said, and the frames of each hold parts of it.
             cause = error.with_traceback(None) if isinstance(error, OSError) else None
         except BaseException:
+            _release(leash)
             wire.close()
             raise
         else:
+            _release(leash)
             if reusable:
                 self._idle.put(base.origin, wire)
             else:
                 wire.close()
             return response
+        _release(leash)
         wire.close()
         raise failure from cause
 
@@ -127,7 +137,7 @@ class UrllibTransport:
             connection = _Tls(base.host, base.port, ssl_context=self._context)
         else:
             connection = _Plain(base.host, base.port)
-        connection.dial = wire.dial
+        connection.wire = wire
         connection.connect()
         if isinstance(connection.sock, ssl.SSLSocket):
             # An end without the closing alert may be an attacker's (RFC 9112, section 9.8): no end, an error.
@@ -141,9 +151,9 @@ class UrllibTransport:
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
-        wire.phase = "headers"
+        wire.enter("headers")
         answer = read_head(wire, request.method)
-        wire.phase = "body"
+        wire.enter("body")
         clean = check_framing(answer)
         if request.method == "HEAD" or answer.status in _BODILESS:
             content = b""
@@ -151,22 +161,30 @@ class UrllibTransport:
             content = read_body(answer, wire.reader, self._max_bytes)
         headers = Headers(header_pairs(answer))
         response = Response(answer.status, headers=headers, content=content, request=request)
+        response.transfer = wire.transfer()
         reusable = clean and not broken and not answer.will_close and not wire.leftover()
         return response, reusable
 
 
 class _Plain(HTTPConnection):
-    dial: Callable[[str, int], socket.socket]
+    wire: Wire
 
     def _new_conn(self) -> socket.socket:
-        return self.dial(self._dns_host, self.port)
+        return self.wire.dial(self._dns_host, self.port)
 
 
 class _Tls(HTTPSConnection):
-    dial: Callable[[str, int], socket.socket]
+    wire: Wire
 
     def _new_conn(self) -> socket.socket:
-        return self.dial(self._dns_host, self.port)
+        sock = self.wire.dial(self._dns_host, self.port)
+        self.wire.enter("tls")
+        return sock
+
+
+def _release(leash: Leash | None) -> None:
+    if leash is not None:
+        leash.untie()
 
 
 def _usable(wire: Wire) -> bool:

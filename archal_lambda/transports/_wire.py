@@ -7,11 +7,14 @@ library alone, and must not know requests, responses or HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
+
+from archal_lambda.core.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +37,7 @@ class Wire:
         phase: The step under way, for the error when time runs out.
         sent: Whether a byte of the current request may have left.
         ended: Whether the peer has ended its side of the connection.
+        reused: Whether an earlier exchange used the connection.
         reader: Buffered input; it outlives each answer, so that bytes left over are seen.
     """
 
@@ -42,9 +46,14 @@ class Wire:
         self.phase: Phase = "resolve"
         self.sent = False
         self.ended = False
+        self.reused = False
+        self._bytes_sent = 0
+        self._bytes_received = 0
+        self._marks: list[tuple[Phase, float]] = []
         self.reader = _Reader(_Input(self))
         self._deadline = deadline
         self._read_limit: float | None = None
+        self._aborted = False
 
     def begin(self, deadline: Deadline, read_limit: float | None) -> None:
         """Start an exchange on the open connection.
@@ -52,9 +61,41 @@ class Wire:
         Args:
             deadline: When it must be over.
             read_limit: The longest silence of the peer in seconds, or None.
+
+        Raises:
+            ConnectionAbortedError: If the exchange was given up before it began.
         """
-        self.phase, self.sent = "send", False
+        if self._aborted:
+            raise ConnectionAbortedError("the call was cancelled")
+        self.reused = self.phase == "body"
+        if self.reused:
+            self._marks.clear()
+            self._bytes_sent = self._bytes_received = 0
+        self.sent = False
         self._deadline, self._read_limit = deadline, read_limit
+        self.enter("send")
+
+    def enter(self, phase: Phase) -> None:
+        """Note that the next step begins.
+
+        Args:
+            phase: The step.
+        """
+        self.phase = phase
+        self._marks.append((phase, self._deadline.clock()))
+
+    def transfer(self) -> Transfer:
+        """Sum up the exchange so far.
+
+        Returns:
+            What travelled, and how long each phase took.
+        """
+        return Transfer(
+            reused=self.reused,
+            bytes_sent=self._bytes_sent,
+            bytes_received=self._bytes_received,
+            marks=(*self._marks, (self.phase, self._deadline.clock())),
+        )
 
     def dial(self, host: str, port: int) -> socket.socket:
         """Resolve a name and connect to it.
@@ -70,14 +111,15 @@ class Wire:
             TimeoutError: If the deadline passes.
             OSError: If the name does not resolve or nothing accepts the connection.
         """
-        self.phase = "resolve"
+        self.enter("resolve")
         addresses = self._resolve(host, port)
-        self.phase = "connect"
+        self.enter("connect")
         failure: OSError = OSError("the name has no address")
         for untried, (family, kind, protocol, _, address) in zip(
             range(len(addresses), 0, -1), addresses, strict=True
         ):
             sock = socket.socket(family, kind, protocol)
+            self.sock = sock  # so that abort() finds it
             try:
                 # An equal share for each address, so that a dead first one does not starve the next.
                 sock.settimeout(self._left() / untried)
@@ -85,7 +127,6 @@ class Wire:
                 # the peer's delayed acknowledgement, about 40 ms.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect(address)
-                self.phase = "tls"
                 sock.settimeout(self._left())
             except OSError as error:
                 sock.close()
@@ -112,7 +153,9 @@ class Wire:
             # Not sendall(): over TLS it restarts the timeout for every record.
             sock.settimeout(self._left())
             self.sent = True
-            data = data[sock.send(data) :]
+            sent = sock.send(data)
+            self._bytes_sent += sent
+            data = data[sent:]
 
     def leftover(self) -> bool:
         """Tell whether bytes arrived that belong to no answer read so far.
@@ -156,7 +199,17 @@ class Wire:
         sock.settimeout(left if limit is None or left < limit else limit)
         received = sock.recv_into(buffer)
         self.ended = not received
+        self._bytes_received += received
         return received
+
+    def abort(self) -> None:
+        """Make the exchange fail, from another thread: what waits on the socket wakes up."""
+        self._aborted = True
+        sock = self.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's own, which drops the encryption first, so that a write in between would be plain.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket, if there is one; closing again does nothing."""
