@@ -1,34 +1,151 @@
-"""template.yaml and events/ hold together with the code."""
+"""template.yaml and events/ hold together with the code; what SAM makes of the template is tested in sam/."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from archal_lambda.cli._function import find_function
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = {"CreateRepo": "create_repo.json"}
+TEMPLATE = ROOT / "template.yaml"
+# The event of each function, and its timeout.
+FUNCTIONS = {
+    "Agent": ("agent", 300),
+    "CreateRepo": ("create_repo", 20),
+    "ScenarioWorker": ("scenario_worker", 60),
+    "SessionLifecycle": ("session_lifecycle", 180),
+    "SessionSweeper": ("session_sweeper", 120),
+}
+SETTINGS = (
+    "ARCHAL_SESSION_ID",
+    "AGENT_CLONE_URLS",
+    "AGENT_ROUTE_HEADERS",
+    "ARCHAL_TOKEN",
+    "ARCHAL_TOKEN_SECRET",
+    "ARCHAL_LAMBDA_API_URL",
+    "ARCHAL_LAMBDA_RUNTIME_URL",
+)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref X` as `{"!Ref": "X"}`, and so on."""
+
+
+def tagged(loader, tag, node):
+    """Read a value under one of CloudFormation's tags."""
+    make = {
+        yaml.ScalarNode: loader.construct_scalar,
+        yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True),
+        yaml.MappingNode: lambda node: loader.construct_mapping(node, deep=True),
+    }
+    return {f"!{tag}": make[type(node)](node)}
+
+
+Loader.add_multi_constructor("!", tagged)
+
+
+@pytest.fixture(scope="module")
+def template():
+    """The template as written."""
+    return yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
+
+
+@pytest.fixture(scope="module")
+def functions(template):
+    """The properties of each function, without what is global."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_function_is_importable_and_declares_the_route(name):
-    """Every handler exists, and `sam local` can pass it the three variables."""
-    function = find_function(name, ROOT / "template.yaml")
+def test_function_is_importable_and_declares_what_it_reads(name):
+    """Every handler exists, and `sam local` can pass it every setting; none has a value of its own."""
+    function = find_function(name, TEMPLATE)
 
     module, _, attribute = function.handler.rpartition(".")
+    assert module == f"archal_lambda.handlers.{FUNCTIONS[name][0]}"
     assert callable(getattr(importlib.import_module(module), attribute))
-    for variable in ("ARCHAL_SESSION_ID", "AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS"):
-        assert function.variables[variable] == ""
-    assert function.timeout == 20
-    assert function.memory == 512
+    assert [function.variables[variable] for variable in SETTINGS] == [""] * len(SETTINGS)
+    assert (function.timeout, function.memory) == (FUNCTIONS[name][1], 512)
 
 
-def test_every_event_belongs_to_a_function():
-    """No event file is left over, and each is JSON."""
+def test_every_function_and_every_event_is_known(functions):
+    """No function is left out here, no event file is left over, and each is JSON."""
     events = {path.name: json.loads(path.read_text()) for path in (ROOT / "events").iterdir()}
 
-    assert sorted(events) == sorted(FUNCTIONS.values())
+    assert sorted(functions) == sorted(FUNCTIONS)
+    assert sorted(events) == sorted(f"{event}.json" for event, _ in FUNCTIONS.values())
+
+
+def test_every_declared_variable_is_read_by_somebody(template):
+    """A variable in the template is one that the package, Powertools or the secrets extension reads."""
+    package = [path.read_text(encoding="utf-8") for path in ROOT.glob("archal_lambda/**/*.py")]
+    declared = template["Globals"]["Function"]["Environment"]["Variables"]
+
+    ours = [name for name in declared if not name.startswith(("POWERTOOLS_", "SECRETS_MANAGER_"))]
+    assert sorted(ours) == sorted(SETTINGS)
+    assert [name for name in ours if not any(f'"{name}"' in text for text in package)] == []
+
+
+def test_no_secret_is_written_down_or_shown(template):
+    """Secrets come as parameters that are empty and not echoed."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    for variable in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN"):
+        parameter = template["Parameters"][variables[variable]["!Ref"]]
+        assert (parameter["NoEcho"], parameter["Default"]) == (True, "")
+    assert not re.search(r"Ref (ArchalToken|AgentRouteHeaders)\b", str(template["Outputs"]))
+
+
+def test_every_function_is_built_alike_and_logs_for_a_month(template, functions):
+    """All are built by the Makefile of the architecture; all have a log group that forgets."""
+    for name, properties in functions.items():
+        assert template["Resources"][name]["Metadata"] == {
+            "BuildMethod": "makefile",
+            "ContextPath": {"!Sub": "deploy/${Architecture}"},
+            "WorkingDirectory": ".",
+        }
+        group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["!Ref"]]
+        assert group["Properties"]["RetentionInDays"] == 30
+        assert group["Properties"]["LogGroupName"]["!Sub"].endswith(f"-{name}")
+    architectures = template["Parameters"]["Architecture"]
+    assert architectures["Default"] == "arm64"
+    for architecture in architectures["AllowedValues"]:
+        assert (ROOT / "deploy" / architecture / "Makefile").is_file()
+
+
+def test_a_batch_returns_what_it_did_not_do(template, functions):
+    """The queue waits six times the function's timeout, failures are reported one by one, and end somewhere."""
+    worker = functions["ScenarioWorker"]
+    source = worker["Events"]["Scenarios"]["Properties"]
+    queue = template["Resources"]["ScenarioQueue"]["Properties"]
+
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["VisibilityTimeout"] == 6 * worker["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    letters, _, attribute = queue["RedrivePolicy"]["deadLetterTargetArn"]["!GetAtt"].partition(".")
+    assert attribute == "Arn"
+    assert template["Resources"][letters]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_schedules_are_careful(template, functions):
+    """What costs money or stops something does not run until it is asked to; what is sent suits the handler."""
+    daily = functions["SessionLifecycle"]["Events"]["Daily"]["Properties"]
+    hourly = functions["SessionSweeper"]["Events"]["Hourly"]["Properties"]
+
+    assert template["Parameters"][daily["State"]["!Ref"]]["Default"] == "DISABLED"
+    assert daily["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    assert functions["SessionLifecycle"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+    assert json.loads(daily["Input"]) == {"clone": "github", "path": "/user"}
+    assert template["Parameters"]["SweepDryRun"]["Default"] == "true"
+    for dry_run in template["Parameters"]["SweepDryRun"]["AllowedValues"]:
+        sent = json.loads(hourly["Input"]["!Sub"].replace("${SweepDryRun}", dry_run))
+        assert sent == {"max_age_seconds": 7200, "dry_run": dry_run == "true"}

@@ -1,0 +1,21 @@
+# `sam build` runs this for each function, in the repository's root, with the folder to fill in ARTIFACTS_DIR. It needs
+# no Docker: wheels are fetched for Lambda's platform, which the Makefile that includes this one names.
+
+PYTHON ?= python3.13
+artifact := "$(ARTIFACTS_DIR)"
+
+build-%:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
+	  echo "sam build needs Python 3.13, to compile for it: put python3.13 on PATH or its path into PYTHON" >&2; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --no-compile --no-deps --require-hashes \
+	  --only-binary=:all: --platform $(platform) --target $(artifact) --requirement deploy/requirements.txt
+# Of the installer's records, vulnerability scanners read METADATA, and licences go where the code goes.
+	find $(artifact) -type f -path '*.dist-info/*' ! -name METADATA ! -iname 'LICEN[CS]E*' -exec rm {} +
+	rm -rf $(artifact)/bin
+# The package without what a function has no use for.
+	find archal_lambda -path archal_lambda/cli -prune -o -path archal_lambda/local -prune -o -name '*.py' -print \
+	  | tar -cf - -T - | tar -xf - -C $(artifact)
+# Lambda cannot write bytecode. This one is never compared with its source, whose date a zip does not keep.
+	$(PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s $(artifact) -p /var/task $(artifact)
+# Lambda runs as another user.
+	chmod -R a+rX $(artifact)

@@ -1,0 +1,118 @@
+"""The template passes every check there is without an account, and the checks find what they should."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lambda_runtime import supply
+from sam import tools
+
+TEMPLATE = tools.ROOT / "template.yaml"
+# What the seed is, what it replaces, and what finds it.
+FAULTS = {
+    "visibility below the timeout": ("VisibilityTimeout: 360", "VisibilityTimeout: 30", "E3505"),
+    "timeout above 15 minutes": ("Timeout: 180", "Timeout: 1500", "E3717"),
+    "unknown architecture": ("[!Ref Architecture]", "[riscv]", "E3030"),
+    "unknown response type": ("[ReportBatchItemFailures]", "[Nope]", "E3030"),
+    "route without a method": ("            Method: POST\n", "", "transform"),
+    "misspelt global": ("MemorySize: 512", "MemorySise: 512", "transform"),
+    "misspelt property": ("RedrivePolicy:", "RedrivePolicies:", "E3002"),
+    "reference to nothing": ("!Ref LifecycleSchedule", "!Ref Nothing", "E1020"),
+    "attribute of nothing": ("!GetAtt ScenarioQueue.Arn", "!GetAtt Nothing.Arn", "E1010"),
+    "withdrawn runtime": ("Runtime: python3.13", "Runtime: python3.7", "E2531"),
+    "too little memory": ("MemorySize: 512", "MemorySize: 64", "E3034"),
+    "unknown log group": ("LogGroup: !Ref AgentLog", "LogGroup: !Ref AgentLogs", "E1020"),
+}
+
+
+@pytest.fixture(scope="module")
+def examined(sam, tmp_path_factory):
+    """The template as it is, under None, and with each fault; all at once, because starting takes longest."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("templates")
+    paths = {None: TEMPLATE}
+    for number, (name, (old, new, _)) in enumerate(FAULTS.items()):
+        assert old in text, name
+        paths[name] = folder / f"{number}.yaml"
+        paths[name].write_text(text.replace(old, new, 1), encoding="utf-8")
+    return dict(zip(paths, sam.examine(*paths.values()), strict=True))
+
+
+@pytest.fixture(scope="module")
+def resources(examined):
+    """What the template becomes: a function that gives the properties of all resources of a type."""
+    template = examined[None]["template"]
+
+    def of(kind):
+        return {
+            name: resource["Properties"]
+            for name, resource in template["Resources"].items()
+            if resource["Type"] == kind
+        }
+
+    return of
+
+
+@pytest.mark.parametrize("options", [["--region", "eu-west-1"], ["--lint"]], ids=" ".join)
+def test_sam_validates_the_template(sam, options):
+    """SAM's own two checks pass."""
+    code, printed, errors = sam("validate", *options)
+
+    assert code == 0, errors
+    assert "is a valid SAM Template" in printed
+
+
+def test_sam_is_the_one_whose_emulator_is_used(sam):
+    """One release of SAM is pinned, here and where its emulator is fetched."""
+    _, printed, _ = sam("--version")
+
+    assert printed == f"SAM CLI, version {supply.SAM}\n"
+
+
+def test_translated_template_has_no_findings(examined):
+    """What CloudFormation gets is clean, warnings included."""
+    assert examined[None]["findings"] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_found(examined, fault):
+    """A fault put into the template does not get through."""
+    findings = examined[fault]["findings"]
+
+    assert [finding for finding in findings if finding.startswith(FAULTS[fault][2])], findings
+
+
+def test_functions_may_read_one_secret_and_nothing_else(resources):
+    """Every policy of a function is the one for the token's secret, and only where there is one."""
+    roles = resources("AWS::IAM::Role")
+
+    for name in resources("AWS::Lambda::Function"):
+        ((condition, policy, otherwise),) = (p["Fn::If"] for p in roles[f"{name}Role"]["Policies"])
+        assert (condition, otherwise) == ("HasSecret", {"Ref": "AWS::NoValue"})
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+        assert statement["Resource"]["Fn::Sub"][1] == {"secretArn": {"Ref": "ArchalTokenSecretArn"}}
+
+
+def test_nobody_gets_in_unsigned(resources):
+    """The HTTP API's route and the Function URL both ask for AWS's signature."""
+    (api,) = resources("AWS::ApiGatewayV2::Api").values()
+    (url,) = resources("AWS::Lambda::Url").values()
+
+    routes = [route for path in api["Body"]["paths"].values() for route in path.values()]
+    assert [route["security"] for route in routes] == [[{"AWS_IAM": []}]]
+    assert url["AuthType"] == "AWS_IAM"
+
+
+def test_a_second_stack_finds_every_name_free(resources):
+    """Nothing is named without the stack's name in it."""
+    for schedule in resources("AWS::Scheduler::Schedule").values():
+        assert "Name" not in schedule
+    for group in resources("AWS::Logs::LogGroup").values():
+        assert "${AWS::StackName}" in json.dumps(group["LogGroupName"])
+    for kind, field in (
+        ("AWS::Lambda::Function", "FunctionName"),
+        ("AWS::SQS::Queue", "QueueName"),
+    ):
+        assert not [name for name, found in resources(kind).items() if field in found]
