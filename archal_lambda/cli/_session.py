@@ -89,7 +89,7 @@ def _wait(client: ArchalClient, session_id: str, timeout: float) -> Session:
     console = Console(stderr=True)
     if not console.is_terminal:
         return client.sessions.wait_until_running(session_id, timeout=timeout)
-    with console.status(f"{session_id} …") as status:
+    with console.status(f"{session_id} ...") as status:
         return client.sessions.wait_until_running(
             session_id,
             timeout=timeout,

@@ -157,7 +157,7 @@ class Settings:
             raise ConfigurationError(
                 "AGENT_CLONE_URLS",
                 'is not set, and ARCHAL_SESSION_ID is not either; set it to a JSON object such as {"github": '
-                '"https://…/github/api"}',
+                '"https://.../github/api"}',
             )
 
     def require_route(self) -> Headers:
@@ -173,7 +173,7 @@ class Settings:
             raise ConfigurationError(
                 "AGENT_ROUTE_HEADERS",
                 "is not set, and neither is ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET; set it to a JSON object such as "
-                '{"x-route-authorization": "Bearer …"}',
+                '{"x-route-authorization": "Bearer ..."}',
             )
         return self.route_headers
 

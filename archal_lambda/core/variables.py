@@ -24,7 +24,7 @@ _REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
 _LOST = (
     "is the empty string; `sam local` makes that of a JSON object in its environment file: quote the object, "
-    'as "{\\"github\\": …}", or set it to {} for none'
+    'as "{\\"github\\": ...}", or set it to {} for none'
 )
 
 

@@ -7,6 +7,7 @@ it.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import weakref
 from collections import deque
@@ -86,6 +87,10 @@ class IdleWires:
         # Below 0 the clock was set back, and the age is unknown.
         return 0 <= now - entry[1] < self._max_seconds
 
+    def unlock(self) -> None:
+        """Begin anew with the lock, in a forked process."""
+        self._lock = threading.Lock()
+
     def close(self) -> None:
         """Close every connection kept."""
         with self._lock:
@@ -103,7 +108,16 @@ def _drop_all() -> None:
         idle.close()
 
 
+def _drop_inherited() -> None:
+    for idle in list(_all):
+        idle.unlock()  # another thread of the parent may have held the lock
+        idle.close()
+
+
 _all: weakref.WeakSet[IdleWires] = weakref.WeakSet()
+# A connection inherited by a forked process is the parent's: both would read each other's answers.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_inherited)
 # Lambda SnapStart: connections opened before the snapshot are dead after a restore, and nobody says so.
 with contextlib.suppress(ImportError):
     import_module("snapshot_restore_py").register_after_restore(_drop_all)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import pytest
-from faults import answer, by_connection, cut, end, good, hold, read, reset, send, serve
+from faults import (
+    FaultServer,
+    answer,
+    by_connection,
+    cut,
+    end,
+    good,
+    hold,
+    read,
+    reset,
+    send,
+    serve,
+)
 from faults_client import LATE, ROUTE
 
-from archal_lambda import Deadline, Request, Response, RetryPolicy
+from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Settings
 from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
 
 BUDGET = 0.2
@@ -256,3 +269,24 @@ def test_threads_never_get_each_others_answers(site):
     assert not wrong
     assert len(here.server.requests) == 200
     assert here.server.connections <= 8
+
+
+@pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # 3.12 warns of threads and fork
+def test_a_forked_process_opens_its_own_connection():
+    """The child leaves the parent's idle connection alone, and the parent goes on using it."""
+    with FaultServer(good) as server:
+        settings = Settings(clone_urls={"github": f"{server.origin}/api"}, token="t")
+        with Clones(settings) as clones:
+            clones["github"].get("/before")
+            child = os.fork()
+            if child == 0:
+                answered = clones["github"].get("/child").status_code == 200
+                os._exit(0 if answered else 1)
+            _, status = os.waitpid(child, 0)
+            clones["github"].get("/after")
+            connections = server.connections
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert connections == 2

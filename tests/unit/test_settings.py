@@ -9,7 +9,7 @@ from fakes import repickled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archal_lambda import ConfigurationError, Secret, Settings, UnknownCloneError
+from archal_lambda import Clones, ConfigurationError, Secret, Settings, UnknownCloneError
 from archal_lambda.core.settings import process_environ
 
 URL = "https://clone.test/github/api"
@@ -341,3 +341,18 @@ def test_any_environment_is_settings_or_a_configuration_error(env):
         variable = VARIABLES[0]
     assert variable in VARIABLES
     assert message.isprintable() or "clones: " in message
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": ""},
+        {"ARCHAL_SESSION_ID": "ses-1"},
+    ],
+)
+def test_messages_are_ascii(env):
+    """Lambda's runtime client cannot report a start-up error with other characters."""
+    with pytest.raises(ConfigurationError) as caught:
+        Clones.from_env(env)
+    assert str(caught.value).isascii()
