@@ -15,8 +15,12 @@ def main() -> None:
     """Run the command line and exit."""
     try:
         from archal_lambda.cli._app import run  # noqa: PLC0415 - the extra may be missing
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ImportError as error:
         if error.name is not None and error.name.startswith("archal_lambda"):
             raise
         sys.exit("archal-lambda: error: the command line needs: pip install 'archal-lambda[local]'")
+    if sys.stdout is None or sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
+        sys.exit(1)
     sys.exit(run())

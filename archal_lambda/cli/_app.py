@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from archal_lambda._version import __version__
@@ -12,7 +14,7 @@ from archal_lambda.cli._harness import harness
 from archal_lambda.cli._invoke import invoke
 from archal_lambda.cli._local import local
 from archal_lambda.cli._session import session
-from archal_lambda.errors import ArchalError
+from archal_lambda.errors import ArchalError, BadRequestError
 
 __all__ = ["run"]
 
@@ -36,6 +38,10 @@ def run(args: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 for success, 2 for wrong usage, 1 for everything else.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(
+            number, _end
+        )  # an exception ends children, too; the default would leave them behind
     try:
         result = app.main(args, prog_name="archal-lambda", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -55,11 +61,17 @@ def run(args: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def _described(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code  # 2 for wrong usage
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return "interrupted", 130
+    if isinstance(error, BadRequestError) and error.detail:
+        return f"{error}: {error.detail}", 1
     if isinstance(error, ArchalError):  # before the built-ins it may be, too
         return str(error), 1
     if isinstance(error, OSError):

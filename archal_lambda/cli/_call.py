@@ -43,9 +43,7 @@ def call(  # noqa: PLR0913, PLR0917 - one argument for each option; click passes
 
     The route comes from the environment. PATH is below the clone's base, such as /user/repos.
     """
-    pairs = [
-        (name.strip(), value.strip()) for name, _, value in (h.partition(":") for h in headers)
-    ]
+    pairs = [_header(text) for text in headers]
     body = _json_body(data)
     if body is not None and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("Content-Type", "application/json"))
@@ -64,6 +62,13 @@ def call(  # noqa: PLR0913, PLR0917 - one argument for each option; click passes
         click.echo()
     sys.stdout.flush()
     return int(fail and response.status_code >= _FAILURE)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.UsageError("--header must be NAME:VALUE")
+    return name.strip(), value.strip()
 
 
 def _json_body(data: str | None) -> bytes | None:

@@ -48,8 +48,17 @@ def as_text(variables: dict[str, str], form: str) -> str:
         # A file of this machine is not there inside the container.
         variables = {name: value for name, value in variables.items() if name != "SSL_CERT_FILE"}
         return json.dumps({"Parameters": variables}, indent=2)
-    prefix = "export " if form == "shell" else ""
-    return "\n".join(f"{prefix}{name}={shlex.quote(value)}" for name, value in variables.items())
+    if form == "dotenv":
+        return "\n".join(f"{name}={_quoted(value)}" for name, value in variables.items())
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _quoted(value: str) -> str:
+    # As python-dotenv and its kin read it: between single quotes a backslash escapes.
+    if shlex.quote(value) == value:
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _hide(variables: dict[str, str]) -> dict[str, str]:

@@ -90,6 +90,8 @@ class Function:
                 encoding="utf-8",
                 timeout=self.timeout + _INIT_LIMIT,
                 check=False,
+                # Ctrl-C is for us; we end the child.
+                start_new_session=True,
             )
         except subprocess.TimeoutExpired:
             return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds", "")

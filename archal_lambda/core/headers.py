@@ -133,7 +133,8 @@ def reserved_reason(name: str) -> str | None:
     lower = name.lower()
     if lower in _CONNECTION_LEVEL:
         return "belongs to the connection and is set by the transport"
-    if lower.startswith(("x-route-", "x-archal-")):
+    # Servers that speak CGI or WSGI do not tell underscores from dashes.
+    if lower.replace("_", "-").startswith(("x-route-", "x-archal-")):
         return "is a route header; it comes from the settings alone"
     return None
 

@@ -127,6 +127,7 @@ def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec
         reason = "the body is nested too deep"
     else:
         return value
+    del content  # a traceback that shows locals would show the body
     # Raised here, so that no context or cause drags the library's message along.
     raise DecodeError(reason, path=path)
 

@@ -85,4 +85,5 @@ class Pages:
                 self._seen.add(following.target)
                 self.request = following
                 return
+        del link  # a traceback that shows locals would show its query
         raise DecodeError("the link to the next page is malformed or leads back", path="Link")

@@ -10,7 +10,8 @@ import re
 __all__ = ["REDACTED", "Secret", "entry_name"]
 
 REDACTED = "[redacted]"
-_SHOWABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Words, as names of clones and headers are; no digits, underscores or capitals within, as tokens have.
+_SHOWABLE = re.compile(r"[A-Za-z][a-z]{0,19}(-[A-Za-z][a-z]{0,19}){0,3}")
 
 
 class Secret:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import msgspec
+
 from archal_lambda._version import __version__
 from archal_lambda.core.deadline import Timeout
 from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
@@ -32,7 +34,7 @@ class CallOptions(TypedDict, total=False):
     content: bytes | str | None
     headers: HeaderInput | None
     token: str | Secret | None
-    timeout: float | Timeout | None
+    timeout: float | Timeout
 
 
 class Request:
@@ -47,12 +49,13 @@ class Request:
         content: Body: bytes or text as they are.
         headers: Further headers.
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
-        timeout: Seconds for the whole call, or a `Timeout`; None takes the client's.
+        timeout: Seconds for the whole call, or a `Timeout`; left out, the client's. Never None: no call is
+            unlimited.
 
     Raises:
-        ValueError: If the method, path or a header is not allowed, more than one body is given, or `token`
-            comes with an `Authorization` header.
-        TypeError: If a body or parameter has a type that cannot be sent.
+        ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
+            comes with an `Authorization` header, or a text holds a lone surrogate.
+        TypeError: If an argument has a type that cannot be sent.
     """
 
     __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
@@ -76,19 +79,27 @@ class Request:
         content: bytes | str | None = None,
         headers: HeaderInput | None = None,
         token: str | Secret | None = None,
-        timeout: float | Timeout | None = None,
+        timeout: float | Timeout | msgspec.UnsetType = msgspec.UNSET,
     ) -> None:
+        self.base = None
+        if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("method and path must be strings")
         self.method = method.upper()
         if self.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
-        self.path, self.query = check_target(path)
-        if params is not None:
-            more = encode_params(params)
-            self.query = f"{self.query}&{more}" if self.query and more else self.query or more
-        self.content, content_type = _body(json, form, content)
-        self.headers = _complete(check_headers(headers), token, content_type)
-        self.timeout = None if timeout is None else Timeout.of(timeout)
-        self.base = None
+        self.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
+        encodable = True
+        try:
+            self.path, self.query = check_target(path)
+            if params is not None:
+                more = encode_params(params)
+                self.query = f"{self.query}&{more}" if self.query and more else self.query or more
+            self.content, content_type = _body(json, form, content)
+            self.headers = _complete(check_headers(headers), token, content_type)
+        except UnicodeEncodeError:  # it holds the whole text
+            encodable = False
+        if not encodable:
+            raise ValueError("a lone surrogate in the path, parameters or body cannot be sent")
 
     @property
     def url(self) -> str:
@@ -158,6 +169,8 @@ class Request:
         return new
 
     def __repr__(self) -> str:
+        if not hasattr(self, "path"):  # its constructor is showing its locals in a traceback
+            return "<Request>"
         return f"<Request {self.method} {self.url}>"
 
 
@@ -183,6 +196,8 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
         pairs.append(("Content-Type", content_type))
     if token is not None:
         text = token.reveal() if isinstance(token, Secret) else token
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("token must be a string")
         if not text:
             raise ValueError("token must not be empty")
         if "authorization" in given:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.core.transfer import Transfer
 
-__all__ = ["Response", "status_error"]
+__all__ = ["MAX_RESPONSE_BYTES", "Response", "status_error"]
 
 T = TypeVar("T")
 
+# AWS Lambda's limit for a synchronous answer; a larger body could not be passed on anyway.
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 # The names of Archal's error envelope (`ErrorResponse`, Archal OpenAPI 0.3.0).
 _ENVELOPE = ("error", "code", "message", "detail")
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
@@ -100,16 +102,19 @@ class Response:
 
     @property
     def rejected_by(self) -> str | None:
-        """Who turned the call down: `"route"`, `"clone"`, or None for a status below 400.
+        """Who turned the call down: `"route"`, `"clone"`, or None where there is no telling.
 
-        It is a judgement, because no status or header tells the two apart. An answer is taken for the route's
-        when its body is a JSON object whose `error`, `code`, `message` and `detail` are strings where present
-        and which has `error` with another of them, or nothing else beside `error` or `code`. Services
-        differ: GitHub adds `documentation_url`, Slack `ok`, Stripe makes `error` an object.
+        It is a judgement, because no status or header tells the two apart. A status below 400 and a body that is
+        no JSON object or array give None. An answer is taken for the route's when its body is an object whose
+        `error`, `code`, `message` and `detail` are strings where present and which has `error` with another of
+        them, or nothing else beside `error` or `code`. Services differ: GitHub adds `documentation_url`, Slack
+        `ok`, Stripe makes `error` an object.
         """
         if self.status_code < 400:  # noqa: PLR2004 - the class of status codes
             return None
         body = self._error_body()
+        if body is None:
+            return None
         named = [name for name in _ENVELOPE if name in body]
         if not all(isinstance(body[name], str) for name in named):
             return "clone"
@@ -166,18 +171,31 @@ class Response:
         Returns:
             The string, or None where the body has no such string.
         """
-        value = self._error_body().get(name)
+        value = (self._error_body() or {}).get(name)
         return value if isinstance(value, str) else None
 
-    def _error_body(self) -> dict[str, object]:
+    def _error_body(self) -> dict[str, object] | None:
         try:
             body = decode_plain(self.content)
         except errors.DecodeError:
-            return {}
-        return cast("dict[str, object]", body) if isinstance(body, dict) else {}
+            return None
+        if isinstance(body, dict):
+            return cast("dict[str, object]", body)
+        return {} if isinstance(body, list) else None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Slots alone do not pickle under the oldest protocols.
+        return _restored, tuple(getattr(self, name) for name in self.__slots__)
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code}, {len(self.content)} bytes>"
+
+
+def _restored(*values: object) -> Response:
+    response = object.__new__(Response)
+    for name, value in zip(Response.__slots__, values, strict=True):
+        setattr(response, name, value)
+    return response
 
 
 def status_error(

@@ -237,6 +237,8 @@ class Settings:
         return {name: text for name, text in texts.items() if text}
 
     def __repr__(self) -> str:
+        if not hasattr(self, "ca_file"):  # its constructor is showing its locals in a traceback
+            return "<Settings>"
         clones = ", ".join(sorted(self.clone_urls)) or "composed from the session id"
         route = ", ".join(self.route_headers) or "none"
         return f"<Settings clones: {clones}; route headers: {route}>"

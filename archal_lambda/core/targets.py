@@ -148,7 +148,8 @@ def check_target(path: str) -> tuple[str, str]:
 
     Raises:
         ValueError: If the path is an absolute URL, starts with `//`, has `.` or `..` segments, holds a backslash,
-            a control character, a fragment or an incomplete escape, or is encoded ten times over.
+            a control character, a fragment, an incomplete escape or one that is no UTF-8, or is encoded ten times
+            over.
     """
     if _PLAIN_PATH.fullmatch(path):  # the common case needs no second look
         return path, ""
@@ -166,7 +167,8 @@ def check_target(path: str) -> tuple[str, str]:
         raise ValueError("path must not start with //, encoded or not")
     if "\\" in plain or _CONTROL.search(plain) or _CONTROL.search(query):
         raise ValueError("path must not hold backslashes or control characters, encoded or not")
-    if any(segment in {".", ".."} for segment in plain.split("/")):
+    # Some servers take parameters (;) and spaces off a segment before they look at it.
+    if any(segment.partition(";")[0].strip() in {".", ".."} for segment in plain.split("/")):
         raise ValueError("path must not hold . or .. segments, encoded or not")
     return quote(path, safe=_SAFE_PATH), quote(query, safe=_SAFE_QUERY)
 
@@ -212,8 +214,10 @@ def _scalar(what: str, key: str, value: object) -> str:
 
 
 def _decode(text: str) -> str:
-    for _ in range(_MOST_DECODINGS):
-        text, encoded = unquote(text), text
-        if text == encoded:
-            return text
-    raise ValueError(f"path is percent-encoded {_MOST_DECODINGS} times over or more")
+    with suppress(UnicodeDecodeError):  # overlong forms of a dot or a slash are among these
+        for _ in range(_MOST_DECODINGS):
+            text, encoded = unquote(text, errors="strict"), text
+            if text == encoded:
+                return text
+        raise ValueError(f"path is percent-encoded {_MOST_DECODINGS} times over or more")
+    raise ValueError("path holds escapes that are no UTF-8")

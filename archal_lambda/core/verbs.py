@@ -48,28 +48,43 @@ class Verbs(ABC, Generic[R]):
             ValueError: If the path, a header or another argument is not allowed; nothing is sent.
             TransportError: If no complete answer came within the time.
         """
-        return self.send(Request(method, path, **options))
+        request = Request(method, path, **options)
+        # What is left in a frame is in every traceback that shows locals: here, the token, the body and the query.
+        del path, options
+        return self.send(request)
 
     def get(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with GET; see `request`."""
-        return self.request("GET", path, **options)
+        request = Request("GET", path, **options)
+        del path, options
+        return self.send(request)
 
     def head(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with HEAD; see `request`."""
-        return self.request("HEAD", path, **options)
+        request = Request("HEAD", path, **options)
+        del path, options
+        return self.send(request)
 
     def post(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with POST; see `request`."""
-        return self.request("POST", path, **options)
+        request = Request("POST", path, **options)
+        del path, options
+        return self.send(request)
 
     def put(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with PUT; see `request`."""
-        return self.request("PUT", path, **options)
+        request = Request("PUT", path, **options)
+        del path, options
+        return self.send(request)
 
     def patch(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with PATCH; see `request`."""
-        return self.request("PATCH", path, **options)
+        request = Request("PATCH", path, **options)
+        del path, options
+        return self.send(request)
 
     def delete(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with DELETE; see `request`."""
-        return self.request("DELETE", path, **options)
+        request = Request("DELETE", path, **options)
+        del path, options
+        return self.send(request)

@@ -18,6 +18,7 @@ __all__ = ["Malformed", "check_framing", "header_pairs", "read_head"]
 _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _HTTP_1_0 = 10
+_NO_CONTENT = 204
 _LENGTH = re.compile(r"[0-9]{1,18}[ \t]*")  # RFC 9112, section 6.3: a list or a sign is an attack
 # A bad Content-Type of a body in parts is a defect, too, but none of the framing.
 _MALFORMED_HEADERS = (
@@ -58,11 +59,12 @@ def read_head(wire: Wire, method: str) -> HTTPResponse:
             return answer
 
 
-def check_framing(answer: HTTPResponse) -> bool:
+def check_framing(answer: HTTPResponse, *, bodiless: bool) -> bool:
     """Refuse an answer whose end is not certain.
 
     Args:
         answer: The answer, its body unread.
+        bodiless: Whether it has no body whatever its headers say.
 
     Returns:
         Whether the connection may be used again after it.
@@ -70,17 +72,29 @@ def check_framing(answer: HTTPResponse) -> bool:
     Raises:
         Malformed: If the headers cannot be trusted to say where the body ends.
     """
-    payload = answer.msg.get_payload()  # what follows a line that is no header
-    if any(isinstance(defect, _MALFORMED_HEADERS) for defect in answer.msg.defects) or (
-        payload and isinstance(payload, str)
+    message = answer.msg
+    payload = message.get_payload()  # what follows a line that is no header
+    if (
+        any(isinstance(defect, _MALFORMED_HEADERS) for defect in message.defects)
+        or (payload and isinstance(payload, str))
+        or message.get_unixfrom() is not None
     ):
         raise Malformed("the header section is malformed")
-    codings = answer.msg.get_all("transfer-encoding", [])
-    lengths = set(answer.msg.get_all("content-length", []))
+    codings = message.get_all("transfer-encoding", [])
+    lengths = set(message.get_all("content-length", []))
+    if codings and not answer.chunked and codings[0].strip().lower() == "chunked":
+        answer.chunked, answer.chunk_left, answer.length = True, None, None
     if codings and (len(codings) > 1 or not answer.chunked):
         raise Malformed("the transfer coding is not supported")
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
         raise Malformed("the content length is malformed")
+    # http.client looks at the first of these fields only.
+    for field in message.get_all("connection", []):
+        if "close" in [option.strip().lower() for option in field.split(",")]:
+            return False
+    if bodiless:
+        # A body that is announced all the same may yet come, and must not be the next call's answer.
+        return not codings and (answer.status != _NO_CONTENT or lengths <= {"0"})
     # With a length besides, or before HTTP/1.1, chunks are how responses are smuggled (RFC 9112, sections 6.1
     # and 6.3): read them, then drop the connection.
     return not codings or not (lengths or answer.version == _HTTP_1_0)

@@ -18,7 +18,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read
 
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.response import Response
+from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.errors import (
     ConfigurationError,
     ConnectError,
@@ -46,8 +46,6 @@ __all__ = ["UrllibTransport"]
 # An idle connection older than this is closed, not used: Lambda freezes the process between invocations, and
 # load balancers forget idle connections meanwhile. httpx keeps 5 s, AWS NAT gateways 350 s.
 MAX_IDLE_SECONDS = 15.0
-# AWS Lambda's limit for a synchronous answer; a larger body could not be passed on anyway.
-MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 _PIECE = 65536
 _BODILESS = frozenset({204, 304})  # RFC 9110, section 6.4.1
 
@@ -154,11 +152,9 @@ class UrllibTransport:
         wire.enter("headers")
         answer = read_head(wire, request.method)
         wire.enter("body")
-        clean = check_framing(answer)
-        if request.method == "HEAD" or answer.status in _BODILESS:
-            content = b""
-        else:
-            content = read_body(answer, wire.reader, self._max_bytes)
+        bodiless = request.method == "HEAD" or answer.status in _BODILESS
+        clean = check_framing(answer, bodiless=bodiless)
+        content = b"" if bodiless else read_body(answer, wire.reader, self._max_bytes)
         headers = Headers(header_pairs(answer))
         response = Response(answer.status, headers=headers, content=content, request=request)
         response.transfer = wire.transfer()

@@ -8,23 +8,21 @@ library alone, and must not know requests, responses or HTTP.
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import ssl
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archal_lambda.core.transfer import Transfer
+from archal_lambda.transports._reader import Reader
+from archal_lambda.transports._resolve import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import io
 
     from archal_lambda.core.deadline import Deadline
     from archal_lambda.errors import Phase
 
 __all__ = ["Wire"]
-
-_Address = tuple[Any, ...]
 
 
 class Wire:
@@ -50,7 +48,7 @@ class Wire:
         self._bytes_sent = 0
         self._bytes_received = 0
         self._marks: list[tuple[Phase, float]] = []
-        self.reader = _Reader(_Input(self))
+        self.reader = Reader(self.receive)
         self._deadline = deadline
         self._read_limit: float | None = None
         self._aborted = False
@@ -112,13 +110,17 @@ class Wire:
             OSError: If the name does not resolve or nothing accepts the connection.
         """
         self.enter("resolve")
-        addresses = self._resolve(host, port)
+        addresses = resolve(host, port, self._left())
         self.enter("connect")
         failure: OSError = OSError("the name has no address")
         for untried, (family, kind, protocol, _, address) in zip(
             range(len(addresses), 0, -1), addresses, strict=True
         ):
-            sock = socket.socket(family, kind, protocol)
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # the kernel may lack the family
+                failure = error
+                continue
             self.sock = sock  # so that abort() finds it
             try:
                 # An equal share for each address, so that a dead first one does not starve the next.
@@ -227,68 +229,3 @@ class Wire:
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         return left
-
-    def _resolve(self, host: str, port: int) -> list[_Address]:
-        def look_up() -> list[_Address]:
-            return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-
-        if ":" in host or host.replace(".", "").isdigit():
-            return look_up()  # an address, nothing is asked of a resolver
-        return _bounded(look_up, self._left())
-
-
-class _Input(io.RawIOBase):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-        self.probing = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer, as in io
-        return None if self.probing else self._wire.receive(buffer)
-
-
-class _Reader(io.BufferedReader):
-    """Input that answers share: each of them closes it, none may."""
-
-    def __init__(self, raw: _Input) -> None:
-        super().__init__(raw, 16384)
-        self._input = raw
-
-    def close(self) -> None:
-        pass
-
-    def buffered(self) -> bool:
-        self._input.probing = True  # makes peek() look at the buffer alone
-        try:
-            return bool(self.peek(1))
-        finally:
-            self._input.probing = False
-
-
-def _bounded(task: Callable[[], list[_Address]], seconds: float) -> list[_Address]:
-    # getaddrinfo() takes no timeout. Its thread is left behind if it hangs, and ends when the C library's own
-    # limits do; it holds nothing but the name.
-    results: list[list[_Address] | OSError] = []
-
-    def run() -> None:
-        try:
-            results.append(task())
-        except OSError as error:
-            results.append(error)
-        except UnicodeError:
-            results.append(OSError("the host is no valid name"))
-
-    thread = threading.Thread(target=run, name="archal-lambda-resolve", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:
-        raise OSError("no thread could be started to resolve the name") from None
-    thread.join(seconds)
-    if not results:
-        raise TimeoutError("the name was not resolved in time")
-    if isinstance(results[0], OSError):
-        raise results[0]
-    return results[0]

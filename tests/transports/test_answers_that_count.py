@@ -83,6 +83,11 @@ CLOSING = {
 BODILESS = {
     "200 of length 0": ("GET", answer(b""), True),
     "200 of no chunk": ("GET", chunked(b"0\r\n\r\n"), True),
+    "200 of no chunk, spaced": (
+        "GET",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n",
+        False,
+    ),
     "200 of length 0, coded": ("GET", coded("gzip", b""), True),
     "204": ("DELETE", answer(status="204 No Content", body=b"", length=False), True),
     "204 with a body": ("DELETE", answer(BODY, status="204 No Content"), False),
@@ -90,7 +95,20 @@ BODILESS = {
     "304 with a body": ("GET", answer(BODY, status="304 Not Modified"), False),
     "HEAD": ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n", True),
     "HEAD of a large one": ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", True),
-    "HEAD of chunks": ("HEAD", chunked(), True),
+    "HEAD of chunks": ("HEAD", chunked(), False),
+    "204 of chunks": (
+        "DELETE",
+        b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+        False,
+    ),
+    "204 of length 0": ("DELETE", answer(b"", status="204 No Content"), True),
+    "204 of length 5": ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", False),
+    "closing in the second field": (
+        "GET",
+        answer(b"", headers=["Connection: keep-alive", "Connection: close"]),
+        False,
+    ),
+    "closing in a list": ("GET", answer(b"", headers=["Connection: foo, Close"]), False),
     "HEAD with a body": ("HEAD", answer(BODY), False),
 }
 

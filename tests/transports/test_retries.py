@@ -235,7 +235,12 @@ def test_a_call_sleeps_and_spreads_by_itself():
 
 @pytest.mark.parametrize(
     ("own", "deadline", "expected"),
-    [(None, None, 5.0), (2.0, None, 2.0), (9.0, 3.0, 3.0), (2.0, 3.0, 2.0)],
+    [
+        ({}, None, 5.0),
+        ({"timeout": 2.0}, None, 2.0),
+        ({"timeout": 9.0}, 3.0, 3.0),
+        ({"timeout": 2.0}, 3.0, 2.0),
+    ],
 )
 def test_the_earliest_limit_counts(own, deadline, expected):
     """A request's timeout replaces the client's, and a deadline caps both."""
@@ -252,7 +257,7 @@ def test_the_earliest_limit_counts(own, deadline, expected):
         plan=CLONE_PLAN,
         deadline=None if deadline is None else Deadline.after(deadline),
     )
-    call(Watching(lambda _: Response(200)), Request("GET", "/x", timeout=own), BASE, terms)
+    call(Watching(lambda _: Response(200)), Request("GET", "/x", **own), BASE, terms)
     assert seen == [pytest.approx(expected, abs=0.5)]
 
 
