@@ -13,6 +13,9 @@ from archal_lambda._version import __version__
 
 if TYPE_CHECKING:
     from archal_lambda import errors
+    from archal_lambda.aio.client import AsyncArchalClient
+    from archal_lambda.aio.clone import AsyncClone
+    from archal_lambda.aio.clones import AsyncClones
     from archal_lambda.client import ArchalClient
     from archal_lambda.clone import Clone
     from archal_lambda.clones import Clones
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ArchalClient",
     "ArchalError",
+    "AsyncArchalClient",
+    "AsyncClone",
+    "AsyncClones",
     "AuthenticationError",
     "BadRequestError",
     "CallRecord",
@@ -86,6 +92,9 @@ __all__ = [
 
 _HOMES = {
     "ArchalClient": "client",
+    "AsyncArchalClient": "aio.client",
+    "AsyncClone": "aio.clone",
+    "AsyncClones": "aio.clones",
     "CallRecord": "core.calls",
     "Clone": "clone",
     "Clones": "clones",

@@ -17,7 +17,7 @@ from archal_lambda.transports.base import Transport, call
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archal_lambda.core.calls import Terms
+    from archal_lambda.core.calls import Credentials, Terms
     from archal_lambda.core.request import CallOptions, Request
     from archal_lambda.core.targets import BaseUrl
 
@@ -39,7 +39,9 @@ class Clone(Verbs[Response]):
         terms: Route, limits and deadline.
     """
 
-    def __init__(self, name: str, base: BaseUrl, transport: Transport, terms: Terms) -> None:
+    def __init__(
+        self, name: str, base: BaseUrl, transport: Transport, terms: Terms[Credentials]
+    ) -> None:
         self.name = name
         self.base_url = str(base)
         self._base = base

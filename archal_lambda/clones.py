@@ -6,30 +6,31 @@ travels.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from archal_lambda.clone import Clone
-from archal_lambda.core.calls import CallHook, Terms
+from archal_lambda.core.calls import CallHook, Credentials, Terms
+from archal_lambda.core.collection import CloneCollection
 from archal_lambda.core.deadline import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.core.exchange import Plan, RetryPolicy
+from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.settings import Settings
 from archal_lambda.credentials import route_credentials
-from archal_lambda.errors import ArchalError, UnknownCloneError
-from archal_lambda.transports._urllib3 import MAX_RESPONSE_BYTES, UrllibTransport
+from archal_lambda.errors import ArchalError
+from archal_lambda.transports._urllib3 import UrllibTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
+    from archal_lambda.core.targets import BaseUrl
     from archal_lambda.transports.base import Transport
 
 __all__ = ["Clones"]
 
-T = TypeVar("T")
 
-
-class Clones:
+class Clones(CloneCollection[Clone, Credentials]):
     """The clones of a session, by name.
 
     Args:
@@ -64,16 +65,16 @@ class Clones:
         on_call: CallHook | None = None,
     ) -> None:
         settings.require_clones()
-        self._settings = settings
         self._transport: Transport = transport or UrllibTransport(
             ca_file=settings.ca_file, max_response_bytes=max_response_bytes
         )
-        self._terms = Terms(
+        terms = Terms(
             credentials=route_credentials(settings, self._transport),
             timeout=Timeout.of(timeout),
             plan=Plan(retry or RetryPolicy()),
             on_call=on_call,
         )
+        super().__init__(settings, terms)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
@@ -91,35 +92,8 @@ class Clones:
         """
         return cls(Settings.from_env(environ), **options)
 
-    def __getitem__(self, clone: str) -> Clone:
-        return Clone(clone, self._settings.base_url(clone), self._transport, self._terms)
-
-    def __contains__(self, clone: object) -> bool:
-        try:
-            self._settings.base_url(str(clone))
-        except UnknownCloneError:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._settings.clone_urls)
-
-    def __len__(self) -> int:
-        return len(self._settings.clone_urls)
-
-    def with_deadline(self, deadline: Deadline) -> Self:
-        """Cap every call.
-
-        Args:
-            deadline: When all calls must be over, whatever their own timeouts say.
-
-        Returns:
-            A view of these clones that shares their connections.
-        """
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
-        view._terms = self._terms.capped(deadline)
-        return view
+    def _clone(self, name: str, base: BaseUrl) -> Clone:
+        return Clone(name, base, self._transport, self._terms)
 
     def gather(
         self,
@@ -178,6 +152,3 @@ class Clones:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"<Clones {', '.join(self) or 'of a session'}>"

@@ -190,12 +190,12 @@ def _token(text: str) -> Secret:
     return token_of(text.strip(), variable=_VARIABLE)
 
 
-def route_credentials(settings: Settings, transport: Transport) -> Credentials:
+def route_credentials(settings: Settings, transport: Transport | None) -> Credentials:
     """Choose what proves to the route who calls.
 
     Args:
         settings: The settings.
-        transport: What would read a secret.
+        transport: What would read a secret; None where there is no extension to read it from.
 
     Returns:
         The route headers, or those made of a token, or of a secret's.
@@ -204,16 +204,16 @@ def route_credentials(settings: Settings, transport: Transport) -> Credentials:
         ConfigurationError: If there is none of the three.
     """
     if settings.token_secret is not None and not settings.route_headers:
-        return FromExtension("x-route-authorization", settings.token_secret, transport)
+        return _extension("x-route-authorization", settings.token_secret, transport)
     return Fixed(settings.require_route())
 
 
-def control_credentials(settings: Settings, transport: Transport) -> Credentials:
+def control_credentials(settings: Settings, transport: Transport | None) -> Credentials:
     """Choose what proves to the control plane who calls.
 
     Args:
         settings: The settings.
-        transport: What would read a secret.
+        transport: What would read a secret; None where there is no extension to read it from.
 
     Returns:
         A bearer header made of the token, or of a secret's.
@@ -222,5 +222,14 @@ def control_credentials(settings: Settings, transport: Transport) -> Credentials
         ConfigurationError: If there is neither.
     """
     if settings.token_secret is not None and settings.token is None:
-        return FromExtension("Authorization", settings.token_secret, transport)
+        return _extension("Authorization", settings.token_secret, transport)
     return Fixed(bearer("Authorization", settings.require_token()))
+
+
+def _extension(header: str, secret: TokenSecret, transport: Transport | None) -> Credentials:
+    if transport is None:
+        raise ConfigurationError(
+            _VARIABLE,
+            "cannot be read here: it takes an extension of AWS Lambda; set ARCHAL_TOKEN, which may be a secret binding",
+        )
+    return FromExtension(header, secret, transport)

@@ -145,6 +145,8 @@ def failure_result(error: ArchalError, logger: Logger) -> dict[str, Any]:
         return json_result(504, {"message": "the clone did not answer in time"})
     if isinstance(error, ConfigurationError | RouteRejectedError):
         return json_result(502, {"message": "this function is not set up to reach the clone"})
+    if isinstance(error, DecodeError):  # it may have done what was asked all the same
+        return json_result(502, {"message": "the clone's answer could not be read"})
     return json_result(502, {"message": "the clone could not be reached"})
 
 

@@ -1,34 +1,26 @@
 """The life of hosted sessions: create, watch, stop.
 
-This module owns waiting for a session and making sure that it is stopped. It must not know how a request travels, nor
-what a session's clones are used for.
+This module owns making sure that a session is stopped; when it counts as running is for `core.lifecycle` to say. It
+must not know how a request travels, nor what a session's clones are used for.
 """
 
 from __future__ import annotations
 
-import random
 import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Unpack
 
 from archal_lambda.clones import Clones
 from archal_lambda.core import operations
-from archal_lambda.core.deadline import Deadline, Timeout
-from archal_lambda.errors import (
-    ArchalError,
-    DecodeError,
-    NotFoundError,
-    RequestTimeout,
-    ServerError,
-    SessionEndedError,
-    TransportError,
-)
-from archal_lambda.transports.base import Transport, call
+from archal_lambda.core.lifecycle import Waiting, may_exist, settings_of, tell_of_failed_stop
+from archal_lambda.errors import NotFoundError
+from archal_lambda.transports.base import Transport, call, jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from archal_lambda.core.calls import Terms
+    from archal_lambda.core.calls import Credentials, Terms
+    from archal_lambda.core.deadline import Deadline
     from archal_lambda.core.models import Session
     from archal_lambda.core.operations import SessionFields
     from archal_lambda.core.request import Request
@@ -36,9 +28,6 @@ if TYPE_CHECKING:
     from archal_lambda.core.settings import Settings
 
 __all__ = ["HostedSession", "Sessions"]
-
-_FIRST_POLL = 0.5  # seconds; a session that is reused answers in about two
-_LONGEST_POLL = 3.0  # seconds; a cold start takes about thirty
 
 
 class Sessions:
@@ -56,7 +45,7 @@ class Sessions:
         self,
         settings: Settings,
         transport: Transport,
-        terms: Terms,
+        terms: Terms[Credentials],
         *,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
@@ -161,25 +150,19 @@ class Sessions:
             StatusError: If Archal refuses.
             TransportError: If an answer did not come.
         """
-        started = self._clock()
-        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
-        pause = _FIRST_POLL
+        waiting = Waiting(
+            session_id,
+            timeout,
+            on_progress=on_progress,
+            clock=self._clock,
+            jitter=jitter,
+        )
         while True:
-            session = self._get(session_id, deadline)
-            elapsed = self._clock() - started
-            if on_progress is not None:
-                on_progress(session, elapsed)
-            if session.status == "running" and session.alive is not False:
+            session = self._get(session_id, waiting.deadline)
+            pause = waiting.pause_after(session)
+            if pause is None:
                 return session
-            if session.ended_at is not None or session.status in {"ended", "failed"}:
-                raise SessionEndedError(session_id, session.status, session.last_error)
-            wait = pause * (0.5 + random.random() / 2)  # noqa: S311 - spreads polls, guards nothing
-            if wait >= deadline.remaining():
-                raise RequestTimeout(
-                    "the session is not running yet", phase="backoff", sent=True, elapsed=elapsed
-                )
-            self._sleep(wait)
-            pause = min(pause * 1.5, _LONGEST_POLL)
+            self._sleep(pause)
 
     @contextmanager
     def open(
@@ -212,7 +195,7 @@ class Sessions:
         try:
             created = self.create(clones=ids, idempotency_key=key, **fields)
         except BaseException as error:
-            if _may_exist(error):
+            if may_exist(error):
                 # The key finds it: the same creation again is answered with the same session.
                 self._stop(error, lambda: self.create(clones=ids, idempotency_key=key, **fields))
             raise
@@ -220,9 +203,7 @@ class Sessions:
             session = self.wait_until_running(
                 created.session_id, timeout=timeout, on_progress=on_progress
             )
-            urls = {**session.endpoints, **session.api_base_urls}
-            ready = {clone: urls[clone] for clone in session.clone_ids if clone in urls}
-            settings = self._settings.of_session(session.session_id, ready)
+            settings = settings_of(session, self._settings)
             yield HostedSession(session, Clones(settings, transport=self._transport))
         except BaseException as error:
             self._stop(error, lambda: created)
@@ -236,8 +217,7 @@ class Sessions:
         except NotFoundError:
             pass  # it ended by itself
         except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
-            why = error if isinstance(error, ArchalError) else type(error).__name__
-            cause.add_note(f"The session could not be stopped and may still be billed: {why}")
+            tell_of_failed_stop(cause, error)
 
     def _get(self, session_id: str, deadline: Deadline | None) -> Session:
         request = operations.get_session(session_id)
@@ -259,13 +239,6 @@ class HostedSession:
     def __init__(self, session: Session, clones: Clones) -> None:
         self.session = session
         self.clones = clones
-
-
-def _may_exist(error: BaseException) -> bool:
-    # After an interruption, a lost or unreadable answer, or a server's failure, a creation may have happened.
-    if isinstance(error, TransportError):
-        return error.sent
-    return not isinstance(error, Exception) or isinstance(error, ServerError | DecodeError)
 
 
 def _key(given: str | None) -> str:

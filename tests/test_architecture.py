@@ -18,15 +18,16 @@ RANKS = [
     {"core.variables"},
     {"core.settings", "core.request", "core.response"},
     {"core.paging", "core.exchange", "core.verbs", "core.calls"},
-    {"core.operations"},
+    {"core.operations", "core.lifecycle", "core.collection"},
+    {"transports._reader", "transports._resolve"},
     {"transports.base", "transports.mock", "transports._wire", "transports._head"},
-    {"transports._idle", "transports._body"},
-    {"transports._urllib3", "transports._fetch"},
+    {"transports._idle", "transports._body", "transports._leash"},
+    {"transports._urllib3", "transports._fetch", "transports._threads"},
     {"credentials"},
     {"clone"},
     {"clones"},
     {"sessions"},
-    {"client", "aio", ""},
+    {"client", "aio.*", ""},
     {"powertools", "edge", "routing.*"},
     {"handlers.*", "cli.*", "testing.*"},
 ]
@@ -39,7 +40,7 @@ FENCES = {
     "aws_lambda_powertools": ("powertools.py", "handlers/"),
     "js": ("transports/_fetch.py", "edge.py"),
     "pyodide": ("transports/_fetch.py", "edge.py"),
-    "workers": ("transports/_fetch.py", "edge.py"),
+    "workers": ("edge.py", "handlers/edge_worker.py"),
 }
 PURE = {
     "asyncio",
@@ -60,7 +61,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def room(name):
     """The rank's name of a module: its own, or its package's with `.*`."""
     top = name.partition(".")[0]
-    return f"{top}.*" if top in {"handlers", "cli", "testing", "routing", "local"} else name
+    return f"{top}.*" if top in {"aio", "handlers", "cli", "testing", "routing", "local"} else name
 
 
 def imports(path):

@@ -22,6 +22,9 @@ MODULES = [
 FIXED = [
     "Clones",
     "ArchalClient",
+    "AsyncClones",
+    "AsyncClone",
+    "AsyncArchalClient",
     "Settings",
     "Deadline",
     "Timeout",

@@ -61,6 +61,14 @@ def loaded(statement):
         ("from archal_lambda.transports.mock import MockTransport", HEAVY | NETWORK | PARTS),
         ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.sessions"}),
         ("from archal_lambda import ArchalClient", HEAVY | PARTS),
+        (
+            "from archal_lambda import AsyncClones",
+            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.aio.sessions"},
+        ),
+        (
+            "from archal_lambda import AsyncArchalClient",
+            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.sessions"},
+        ),
     ],
 )
 def test_what_an_import_leaves_out(statement, never):

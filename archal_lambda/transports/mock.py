@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archal_lambda.core.response import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from archal_lambda.core.deadline import Deadline, Timeout
     from archal_lambda.core.request import Request
@@ -23,7 +23,7 @@ class MockTransport:
 
     Args:
         handler: Gets the complete `Request` and returns a `Response`, or raises a `TransportError` to play a
-            network that fails.
+            network that fails. Under an asynchronous client it may be a coroutine function.
 
     Example:
         >>> from archal_lambda import Clones, Response, Settings
@@ -37,7 +37,7 @@ class MockTransport:
         'https://clone.test/github/api/user/repos'
     """
 
-    def __init__(self, handler: Callable[[Request], Response]) -> None:
+    def __init__(self, handler: Callable[[Request], Response | Awaitable[Response]]) -> None:
         self._handler = handler
         self.requests: list[Request] = []
 
@@ -54,13 +54,42 @@ class MockTransport:
 
         Raises:
             TransportError: Whatever the handler raises.
+            TypeError: If the handler is asynchronous.
         """
         del deadline, timeout
         self.requests.append(request)
         answer = self._handler(request)
-        return Response(
-            answer.status_code, headers=answer.headers, content=answer.content, request=request
-        )
+        if not isinstance(answer, Response):
+            raise TypeError("an asynchronous handler answers asynchronous clients only")
+        return _answer_to(request, answer)
+
+    async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Hand the request to the handler; for asynchronous clients.
+
+        Args:
+            request: A request with its base and all its headers.
+            deadline: Unused; the handler decides how long it takes.
+            timeout: Unused, as well.
+
+        Returns:
+            What the handler returns, as an answer to this request.
+
+        Raises:
+            TransportError: Whatever the handler raises.
+        """
+        del deadline, timeout
+        self.requests.append(request)
+        answer = self._handler(request)
+        return _answer_to(request, answer if isinstance(answer, Response) else await answer)
 
     def close(self) -> None:
         """Do nothing; there is no connection."""
+
+    async def aclose(self) -> None:
+        """Do nothing; there is no connection."""
+
+
+def _answer_to(request: Request, answer: Response) -> Response:
+    return Response(
+        answer.status_code, headers=answer.headers, content=answer.content, request=request
+    )

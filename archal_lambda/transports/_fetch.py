@@ -1,0 +1,235 @@
+"""The asynchronous transport of Pyodide and Cloudflare Python Workers: the host's own `fetch`.
+
+This module owns one exchange over `fetch` and the mapping of every failure to our errors. It loads on those hosts
+only, and must not load urllib3. Names, TLS, pooling and HTTP itself are the host's business.
+
+What `fetch` keeps from us: how a connection comes about, so that `Timeout.connect` has no effect of its own; whether
+anything was sent before a failure, so that `.sent` is True unless the host says that it could not connect.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from archal_lambda.core.headers import Headers
+from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.errors import (
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from archal_lambda.core.deadline import Deadline, Timeout
+    from archal_lambda.core.request import Request
+    from archal_lambda.errors import Phase
+
+    js: Any
+    to_js: Any
+
+    class JsException(Exception):  # noqa: N818 - its name
+        """An error of JavaScript."""
+
+        name: str
+else:
+    import js
+    from pyodide.ffi import JsException, to_js
+
+__all__ = ["FetchTransport"]
+
+_BODILESS = frozenset({"GET", "HEAD"})  # fetch refuses to send a body with these
+_FRAMING = frozenset({"content-length"})  # fetch works it out itself, and refuses to be told
+_STOPPED = frozenset({"TimeoutError", "AbortError"})
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+# Causes that Node gives; other hosts give none. With these no connection was made, so that nothing can have been sent.
+_UNCONNECTED = frozenset(
+    {
+        "EAI_AGAIN",
+        "ECONNREFUSED",
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+        "ENOTFOUND",
+        "UND_ERR_CONNECT_TIMEOUT",
+    }
+)
+_LONGEST = 2**31 - 1  # milliseconds a JavaScript timer can wait
+
+
+class FetchTransport:
+    """Sends requests with `fetch`, each under one deadline for headers and body together.
+
+    Args:
+        max_response_bytes: Largest answer accepted, in bytes after decoding.
+    """
+
+    def __init__(self, *, max_response_bytes: int = MAX_RESPONSE_BYTES) -> None:
+        self._max_bytes = max_response_bytes
+
+    async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Send a request and read the whole answer. A call that is cancelled or fails is aborted.
+
+        Args:
+            request: A request with its base and all its headers.
+            deadline: The moment by which this must have returned or raised.
+            timeout: The `read` limit of this attempt; `connect` has no effect.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            TransportError: If there is no complete answer.
+            ValueError: If `fetch` cannot send such a request, as a GET with a body; nothing was sent.
+        """
+        call = _Call(request, deadline, timeout.read)
+        try:
+            return await call.run(self._max_bytes)
+        except JsException as error:
+            failure = call.failure(error)
+        finally:
+            call.abort()
+        raise failure
+
+    async def aclose(self) -> None:
+        """Do nothing: connections are the host's."""
+
+
+class _Call:
+    """One exchange.
+
+    `AbortSignal.timeout` and not timers of the event loop: those keep a process alive after the call.
+    """
+
+    def __init__(self, request: Request, deadline: Deadline, read_limit: float | None) -> None:
+        self._request = request
+        self._read_limit = read_limit
+        self._phase: Phase = "headers"
+        self._controller = js.AbortController.new()
+        whole = js.AbortSignal.timeout(_milliseconds(deadline.remaining()))
+        signals = to_js([whole, self._controller.signal])
+        self._fetchable = _fetchable(request, js.AbortSignal.any(signals))
+
+    async def run(self, limit: int) -> Response:
+        """Carry the exchange through."""
+        with _Silence(self._read_limit, self._controller):
+            answer = await js.fetch(self._fetchable)
+        self._phase = "body"
+        if not answer.status:  # what a browser makes of a redirect
+            raise self._lost("the host hides redirects")
+        content = await self._read(answer, limit)
+        fields = js.Array.from_(answer.headers.entries()).to_py()
+        headers = Headers([(name, value) for name, value in fields])
+        return Response(int(answer.status), headers=headers, content=content, request=self._request)
+
+    def abort(self) -> None:
+        """Let go of the connection, unless the exchange is over."""
+        self._controller.abort()
+
+    def failure(self, error: JsException) -> TransportError:
+        """Say what an error of JavaScript means; its message may quote anything, and is not shown."""
+        facts: dict[str, Any] = {"method": self._request.method, "url": self._request.url}
+        if error.name in _STOPPED:
+            return RequestTimeout(
+                f"timed out ({self._phase})", phase=self._phase, sent=True, **facts
+            )
+        code = _code(error)
+        if code in _UNCONNECTED and self._phase == "headers":
+            return ConnectError(f"no connection: {code}", sent=False, **facts)
+        return self._lost(code or "the host gives no reason")
+
+    async def _read(self, answer: Any, limit: int) -> bytes:  # noqa: ANN401 - a Response of JavaScript
+        if not answer.body:
+            return b""
+        length = answer.headers.get("content-length") or ""
+        coded = answer.headers.get("content-encoding")
+        if self._request.method != "HEAD" and not coded and str(length).isdigit():
+            self._check(int(length), limit)
+        reader = answer.body.getReader()
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            with _Silence(self._read_limit, self._controller):
+                piece = await reader.read()
+            if piece.done:
+                return b"".join(pieces)
+            data: bytes = piece.value.to_bytes()
+            size += len(data)
+            self._check(size, limit)
+            pieces.append(data)
+
+    def _check(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise ResponseTooLarge(
+                limit=limit, method=self._request.method, url=self._request.url, sent=True
+            )
+
+    def _lost(self, reason: str) -> ConnectionLost:
+        method, url = self._request.method, self._request.url
+        return ConnectionLost(f"connection lost: {reason}", method=method, url=url, sent=True)
+
+
+class _Silence:
+    """Aborts a call if a wait takes too long.
+
+    Args:
+        limit: The longest wait, in seconds, or None.
+        controller: The call's `AbortController`.
+    """
+
+    def __init__(self, limit: float | None, controller: Any) -> None:  # noqa: ANN401 - of JavaScript
+        self._signal: Any = None
+        if limit is not None:
+            self._signal = js.AbortSignal.timeout(_milliseconds(limit))
+            # The reason comes first, so that the event is not taken for it: what is no Error cannot be raised.
+            self._signal.onabort = controller.abort.bind(controller, None)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._signal is not None:
+            self._signal.onabort = None
+
+
+def _fetchable(request: Request, signal: Any) -> Any:  # noqa: ANN401 - of JavaScript, both
+    # Made apart from the call, because a bad argument and a broken network are errors of the same kind. In a function
+    # of its own, so that no traceback that shows locals shows the credentials.
+    if request.base is None:
+        raise TypeError("the request has no base URL")
+    if request.content and request.method in _BODILESS:
+        raise ValueError(f"fetch cannot send a {request.method} with a body")
+    try:
+        return _js_request(request, signal)
+    except JsException:
+        pass
+    raise ValueError("fetch refuses the address or a header of the request")
+
+
+def _js_request(request: Request, signal: Any) -> Any:  # noqa: ANN401 - of JavaScript, both
+    options: dict[str, Any] = {
+        "method": request.method,
+        "headers": [
+            list(pair) for pair in request.headers.pairs if pair[0].lower() not in _FRAMING
+        ],
+        "redirect": "manual",
+        "signal": signal,
+    }
+    if request.content:
+        options["body"] = request.content
+    base = request.base
+    origin = "" if base is None else base.origin
+    converted = to_js(options, dict_converter=js.Object.fromEntries)
+    return js.Request.new(origin + request.target, converted)
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(max(1, math.ceil(seconds * 1000)), _LONGEST)
+
+
+def _code(error: JsException) -> str:
+    cause = getattr(error, "cause", None)
+    code = getattr(cause, "code", None)
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
