@@ -14,7 +14,7 @@ from archal_lambda.core.deadline import DEFAULT_TIMEOUT, Timeout
 from archal_lambda.core.settings import Settings
 from archal_lambda.credentials import control_credentials
 from archal_lambda.sessions import Sessions
-from archal_lambda.transports._urllib3 import UrllibTransport
+from archal_lambda.transports._host import BlockingTransport, sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,10 +47,10 @@ class ArchalClient:
         *,
         transport: Transport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._transport: Transport = transport or UrllibTransport(ca_file=settings.ca_file)
+        self._transport: Transport = transport or BlockingTransport(ca_file=settings.ca_file)
         terms = Terms(
             credentials=control_credentials(settings, self._transport),
             timeout=Timeout.of(timeout),

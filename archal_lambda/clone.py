@@ -12,6 +12,7 @@ from archal_lambda.core.paging import Pages
 from archal_lambda.core.response import Response
 from archal_lambda.core.verbs import Verbs
 from archal_lambda.errors import TransportError
+from archal_lambda.transports._host import sleep
 from archal_lambda.transports.base import Transport, call
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Clone(Verbs[Response]):
             TransportError: If no complete answer came within the time.
         """
         try:
-            response = call(self._transport, request, self._base, self._terms)
+            response = call(self._transport, request, self._base, self._terms, sleep=sleep)
         except TransportError as error:
             self._terms.report(self.name, request, error)
             raise

@@ -17,7 +17,7 @@ from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.settings import Settings
 from archal_lambda.credentials import route_credentials
 from archal_lambda.errors import ArchalError
-from archal_lambda.transports._urllib3 import UrllibTransport
+from archal_lambda.transports._host import BlockingTransport, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ class Clones(CloneCollection[Clone, Credentials]):
         on_call: CallHook | None = None,
     ) -> None:
         settings.require_clones()
-        self._transport: Transport = transport or UrllibTransport(
+        self._transport: Transport = transport or BlockingTransport(
             ca_file=settings.ca_file, max_response_bytes=max_response_bytes
         )
         terms = Terms(
@@ -124,11 +124,6 @@ class Clones(CloneCollection[Clone, Credentials]):
         ready = [(view[name], request) for name, request in calls]
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
-        if not ready:
-            return []
-
-        # Here, not above: most functions never come this way, and need not pay for it at every cold start.
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
         def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
             clone, request = call
@@ -137,11 +132,7 @@ class Clones(CloneCollection[Clone, Credentials]):
             except ArchalError as error:
                 return error
 
-        pool = ThreadPoolExecutor(min(max_concurrency, len(ready)), "archal-lambda-gather")
-        try:
-            return list(pool.map(outcome, ready))
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return side_by_side(outcome, ready, max_concurrency) if ready else []
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""

@@ -12,15 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda.core.models import decode, encode
-from archal_lambda.errors import (
-    ArchalError,
-    ConfigurationError,
-    DecodeError,
-    RequestTimeout,
-    RouteRejectedError,
-    StatusError,
-)
+from archal_lambda.core.calls import log_fields
+from archal_lambda.core.failures import clones_own_answer, json_answer, what_the_caller_sees
+from archal_lambda.core.models import decode
+from archal_lambda.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +24,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.core.calls import CallHook, CallRecord
     from archal_lambda.core.response import Response
+    from archal_lambda.errors import ArchalError
 
 __all__ = ["failure_result", "json_result", "log_calls", "pass_on", "read_json"]
 
@@ -48,29 +44,11 @@ def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:
     """
 
     def log(record: CallRecord) -> None:
-        left = record.time_left
-        fields: dict[str, object] = {
-            "clone": record.clone,
-            "method": record.method,
-            "path": record.path,
-            "status": record.status_code,
-            "error": record.error,
-            "attempts": record.attempts,
-            "duration_ms": round(record.elapsed * 1000, 1),
-            "time_left_ms": None if left is None else round(left * 1000),
-        }
-        if record.transfer is not None:
-            fields["reused"] = record.transfer.reused
-            fields["phases_ms"] = {
-                phase: round(seconds * 1000, 1) for phase, seconds in record.transfer.phases.items()
-            }
         if metrics is not None:
             metrics.add_metric("CloneCalls", MetricUnit.Count, 1)
             metrics.add_metric("CloneCallFailures", MetricUnit.Count, int(record.error is not None))
             metrics.add_metric("CloneCallDuration", MetricUnit.Milliseconds, record.elapsed * 1000)
-        logger.info(
-            "clone call", extra={key: value for key, value in fields.items() if value is not None}
-        )
+        logger.info("clone call", extra=log_fields(record))
 
     return log
 
@@ -106,7 +84,7 @@ def json_result(status_code: int, value: object) -> dict[str, Any]:
     Returns:
         A result for API Gateway or a Function URL.
     """
-    return _result(status_code, "application/json", encode(value).decode())
+    return pass_on(json_answer(status_code, value))
 
 
 def pass_on(response: Response) -> dict[str, Any]:
@@ -137,17 +115,11 @@ def failure_result(error: ArchalError, logger: Logger) -> dict[str, Any]:
         The clone's own answer if it refused; 504 if time ran out; 502 for everything else that is not the
         caller's fault.
     """
-    if isinstance(error, StatusError) and not isinstance(error, RouteRejectedError):
-        return pass_on(error.response)
-    # The message of each of our errors is made to be logged; what it was raised from is not.
-    logger.error("clone call failed", extra={"error": type(error).__name__, "reason": str(error)})
-    if isinstance(error, RequestTimeout):
-        return json_result(504, {"message": "the clone did not answer in time"})
-    if isinstance(error, ConfigurationError | RouteRejectedError):
-        return json_result(502, {"message": "this function is not set up to reach the clone"})
-    if isinstance(error, DecodeError):  # it may have done what was asked all the same
-        return json_result(502, {"message": "the clone's answer could not be read"})
-    return json_result(502, {"message": "the clone could not be reached"})
+    if clones_own_answer(error) is None:
+        # The message of each of our errors is made to be logged; what it was raised from is not.
+        details = {"error": type(error).__name__, "reason": str(error)}
+        logger.error("clone call failed", extra=details)
+    return pass_on(what_the_caller_sees(error))
 
 
 def _from_base64(content: bytes) -> bytes:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
-import shutil
-import subprocess
 import tarfile
-import tempfile
-from pathlib import Path
 
 import jsonschema_rs
-import pytest
+from lambda_runtime import supply
 
 PACKAGE = "@octokit/openapi@23.0.2"
 SHA512 = "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="
@@ -22,41 +15,18 @@ MEMBER = "package/generated/api.github.com.json"
 
 def description():
     """Give the description, or skip the test with the reason; under CI a missing one fails."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cached = home / "archal-lambda-tests" / "github-openapi-23.0.2.json"
-    if not cached.exists():
-        try:
-            fetch(cached)
-        except (OSError, subprocess.SubprocessError, tarfile.TarError, ValueError) as error:
-            reason = f"GitHub's OpenAPI description is not to be had: {error}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
-    return json.loads(cached.read_bytes())
+    return json.loads(supply.obtained(fetched).read_bytes())
 
 
-def fetch(cached):
-    """Fetch the package with npm, check it, and move its one interesting file into place."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise FileNotFoundError("npm is not installed")
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-        command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
-        subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=folder)
-        (tarball,) = Path(folder).glob("*.tgz")
-        digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-        if digest != SHA512:
-            raise ValueError(f"{PACKAGE} is not the package it should be")
-        with tarfile.open(tarball) as archive:
-            member = archive.extractfile(MEMBER)
-            if member is None:
-                raise ValueError(f"{PACKAGE} has no {MEMBER}")
-            partial = Path(folder) / "partial.json"
-            with partial.open("wb") as out:
-                shutil.copyfileobj(member, out)
-        # Atomic, so that parallel test runs never read half a file.
-        partial.replace(cached)
+def fetched():
+    """Fetch the package with npm, and keep its one interesting file."""
+
+    def fetch(folder):
+        with tarfile.open(supply.npm_pack(PACKAGE, SHA512, folder)) as archive:
+            archive.extract(MEMBER, folder, filter="data")
+        return folder / MEMBER
+
+    return supply.cached("github-openapi-23.0.2.json", fetch)
 
 
 class Contract:

@@ -12,17 +12,19 @@ PACKAGE = Path(__file__).parent.parent / "archal_lambda"
 # From the bottom up; a module imports from lower ranks only. A name with `.*` is a whole package; it may import itself.
 RANKS = [
     {"_version", "errors"},
-    {"core.redact", "core.deadline", "core.targets", "core.transfer"},
+    {"core.redact", "core.host", "core.deadline", "core.targets", "core.transfer"},
     {"core.headers", "core.models"},
     {"core.tokens"},
     {"core.variables"},
     {"core.settings", "core.request", "core.response"},
     {"core.paging", "core.exchange", "core.verbs", "core.calls"},
-    {"core.operations", "core.lifecycle", "core.collection"},
-    {"transports._reader", "transports._resolve"},
+    {"core.operations", "core.lifecycle", "core.collection", "core.failures"},
+    {"transports._reader", "transports._resolve", "transports._pool"},
     {"transports.base", "transports.mock", "transports._wire", "transports._head"},
     {"transports._idle", "transports._body", "transports._leash"},
     {"transports._urllib3", "transports._fetch", "transports._threads"},
+    {"transports._jspi"},
+    {"transports._host"},
     {"credentials"},
     {"clone"},
     {"clones"},
@@ -39,7 +41,7 @@ FENCES = {
     "urllib3": ("transports/_urllib3.py", "routing/"),
     "aws_lambda_powertools": ("powertools.py", "handlers/"),
     "js": ("transports/_fetch.py", "edge.py"),
-    "pyodide": ("transports/_fetch.py", "edge.py"),
+    "pyodide": ("transports/_fetch.py", "transports/_jspi.py", "edge.py"),
     "workers": ("edge.py", "handlers/edge_worker.py"),
 }
 PURE = {

@@ -15,7 +15,8 @@ PACKAGE = Path(archal_lambda.__file__).parent
 MODULES = [
     path
     for path in sorted(PACKAGE.rglob("*.py"))
-    if path.name == "__init__.py" or path.name[0] != "_"
+    if (path.name == "__init__.py" or path.name[0] != "_")
+    and path.name != "edge_worker.py"  # which imports on its own host only
 ]
 
 # What users rely on, whatever else is added.

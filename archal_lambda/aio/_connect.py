@@ -5,12 +5,11 @@ This module owns that choice. It must not load the parts of another host: urllib
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, cast
 
+from archal_lambda.core.host import on_emscripten
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.credentials import Fixed
-from archal_lambda.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     Choice = Callable[[Settings, Transport | None], Credentials]
 
-__all__ = ["FixedCredentials", "connect", "on_emscripten"]
+__all__ = ["FixedCredentials", "connect"]
 
 
 class FixedCredentials:
@@ -84,27 +83,14 @@ def connect(
     return _threaded(settings, transport, choose, max_response_bytes)
 
 
-def on_emscripten() -> bool:
-    """Tell whether this is Pyodide, where there are no threads and no sockets.
-
-    Returns:
-        True in Pyodide and Cloudflare Python Workers.
-    """
-    return (
-        "emscripten" in sys.platform
-    )  # not ==, which type checkers take for a reason to look away
-
-
 def _fetching(
     settings: Settings, transport: AsyncTransport | None, choose: Choice, max_response_bytes: int
 ) -> tuple[AsyncTransport, AsyncCredentials]:
     credentials = FixedCredentials(choose(settings, None))
     if transport is None:
-        if settings.ca_file is not None:
-            raise ConfigurationError("SSL_CERT_FILE", "cannot be used here: TLS is the host's own")
         from archal_lambda.transports._fetch import FetchTransport  # noqa: PLC0415 - loads on this host only
 
-        transport = FetchTransport(max_response_bytes=max_response_bytes)
+        transport = FetchTransport(ca_file=settings.ca_file, max_response_bytes=max_response_bytes)
     return transport, credentials
 
 

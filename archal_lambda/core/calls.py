@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.transfer import Transfer
     from archal_lambda.errors import TransportError
 
-__all__ = ["AsyncCredentials", "CallHook", "CallRecord", "Credentials", "Terms"]
+__all__ = ["AsyncCredentials", "CallHook", "CallRecord", "Credentials", "Terms", "log_fields"]
 
 P = TypeVar("P")
 
@@ -52,6 +52,34 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     elapsed: float
     time_left: float | None
     transfer: Transfer | None = None
+
+
+def log_fields(record: CallRecord) -> dict[str, object]:
+    """Write a record as the fields of a structured log line.
+
+    Args:
+        record: The call.
+
+    Returns:
+        Names and values, durations in milliseconds; what is not known is left out.
+    """
+    left = record.time_left
+    fields: dict[str, object] = {
+        "clone": record.clone,
+        "method": record.method,
+        "path": record.path,
+        "status": record.status_code,
+        "error": record.error,
+        "attempts": record.attempts,
+        "duration_ms": round(record.elapsed * 1000, 1),
+        "time_left_ms": None if left is None else round(left * 1000),
+    }
+    if record.transfer is not None:
+        fields["reused"] = record.transfer.reused
+        fields["phases_ms"] = {
+            phase: round(seconds * 1000, 1) for phase, seconds in record.transfer.phases.items()
+        }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 CallHook = Callable[[CallRecord], None]

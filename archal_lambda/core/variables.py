@@ -18,8 +18,19 @@ from archal_lambda.errors import ConfigurationError, DecodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SettingsArguments", "read_variables"]
+__all__ = ["NAMES", "SettingsArguments", "read_variables", "rest_url_name"]
 
+NAMES = (
+    "ARCHAL_SESSION_ID",
+    "AGENT_SESSION_ID",
+    "AGENT_CLONE_URLS",
+    "AGENT_ROUTE_HEADERS",
+    "ARCHAL_TOKEN",
+    "ARCHAL_TOKEN_SECRET",
+    "ARCHAL_LAMBDA_API_URL",
+    "ARCHAL_LAMBDA_RUNTIME_URL",
+    "SSL_CERT_FILE",
+)
 _REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
 _LOST = (
@@ -70,6 +81,18 @@ def read_variables(env: Mapping[str, str]) -> SettingsArguments:
         "runtime_url": env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
         "ca_file": env.get("SSL_CERT_FILE"),
     }
+
+
+def rest_url_name(clone: str) -> str:
+    """Name the variable of one clone's base URL.
+
+    Args:
+        clone: The clone's id.
+
+    Returns:
+        `ARCHAL_<CLONE>_REST_URL`, dashes written as underscores.
+    """
+    return f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL"
 
 
 def _token_secret(env: Mapping[str, str]) -> TokenSecret | None:

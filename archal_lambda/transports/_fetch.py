@@ -13,9 +13,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import js
+from pyodide.ffi import JsException, to_js
+
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.errors import (
+    ConfigurationError,
     ConnectError,
     ConnectionLost,
     RequestTimeout,
@@ -27,17 +31,6 @@ if TYPE_CHECKING:
     from archal_lambda.core.deadline import Deadline, Timeout
     from archal_lambda.core.request import Request
     from archal_lambda.errors import Phase
-
-    js: Any
-    to_js: Any
-
-    class JsException(Exception):  # noqa: N818 - its name
-        """An error of JavaScript."""
-
-        name: str
-else:
-    import js
-    from pyodide.ffi import JsException, to_js
 
 __all__ = ["FetchTransport"]
 
@@ -63,10 +56,18 @@ class FetchTransport:
     """Sends requests with `fetch`, each under one deadline for headers and body together.
 
     Args:
+        ca_file: Must be None: TLS is the host's own.
         max_response_bytes: Largest answer accepted, in bytes after decoding.
+
+    Raises:
+        ConfigurationError: If there is a CA file.
     """
 
-    def __init__(self, *, max_response_bytes: int = MAX_RESPONSE_BYTES) -> None:
+    def __init__(
+        self, *, ca_file: str | None = None, max_response_bytes: int = MAX_RESPONSE_BYTES
+    ) -> None:
+        if ca_file is not None:
+            raise ConfigurationError("SSL_CERT_FILE", "cannot be used here: TLS is the host's own")
         self._max_bytes = max_response_bytes
 
     async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
@@ -84,9 +85,10 @@ class FetchTransport:
             TransportError: If there is no complete answer.
             ValueError: If `fetch` cannot send such a request, as a GET with a body; nothing was sent.
         """
-        call = _Call(request, deadline, timeout.read)
+        call = _Call(request, timeout.read)
         try:
-            return await call.run(self._max_bytes)
+            with _Limit(deadline.remaining(), call.controller):
+                return await call.run(self._max_bytes)
         except JsException as error:
             failure = call.failure(error)
         finally:
@@ -98,23 +100,18 @@ class FetchTransport:
 
 
 class _Call:
-    """One exchange.
+    """One exchange; what it holds of JavaScript, it holds to the end, because signals are collected early."""
 
-    `AbortSignal.timeout` and not timers of the event loop: those keep a process alive after the call.
-    """
-
-    def __init__(self, request: Request, deadline: Deadline, read_limit: float | None) -> None:
+    def __init__(self, request: Request, read_limit: float | None) -> None:
         self._request = request
         self._read_limit = read_limit
         self._phase: Phase = "headers"
-        self._controller = js.AbortController.new()
-        whole = js.AbortSignal.timeout(_milliseconds(deadline.remaining()))
-        signals = to_js([whole, self._controller.signal])
-        self._fetchable = _fetchable(request, js.AbortSignal.any(signals))
+        self.controller = js.AbortController.new()
+        self._fetchable = _fetchable(request, self.controller.signal)
 
     async def run(self, limit: int) -> Response:
         """Carry the exchange through."""
-        with _Silence(self._read_limit, self._controller):
+        with _Limit(self._read_limit, self.controller):
             answer = await js.fetch(self._fetchable)
         self._phase = "body"
         if not answer.status:  # what a browser makes of a redirect
@@ -126,7 +123,7 @@ class _Call:
 
     def abort(self) -> None:
         """Let go of the connection, unless the exchange is over."""
-        self._controller.abort()
+        self.controller.abort()
 
     def failure(self, error: JsException) -> TransportError:
         """Say what an error of JavaScript means; its message may quote anything, and is not shown."""
@@ -151,7 +148,7 @@ class _Call:
         pieces: list[bytes] = []
         size = 0
         while True:
-            with _Silence(self._read_limit, self._controller):
+            with _Limit(self._read_limit, self.controller):
                 piece = await reader.read()
             if piece.done:
                 return b"".join(pieces)
@@ -171,8 +168,11 @@ class _Call:
         return ConnectionLost(f"connection lost: {reason}", method=method, url=url, sent=True)
 
 
-class _Silence:
+class _Limit:
     """Aborts a call if a wait takes too long.
+
+    `AbortSignal.timeout` and not a timer of the event loop: those keep a process alive after the call. Not
+    `AbortSignal.any` either, which does not hold on to the signals it is made of: they are collected, and never fire.
 
     Args:
         limit: The longest wait, in seconds, or None.

@@ -6,8 +6,7 @@ or event loop.
 
 from __future__ import annotations
 
-import random
-import time
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archal_lambda.core.deadline import Deadline
@@ -33,9 +32,6 @@ __all__ = [
     "drive_async",
     "jitter",
 ]
-
-# Not random.random: its state is the same in all processes that SnapStart restores from one snapshot.
-jitter = random.SystemRandom().random
 
 _UNAUTHORIZED = 401
 
@@ -158,7 +154,7 @@ def call(
     base: BaseUrl,
     terms: Terms[Credentials],
     *,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
 ) -> Response:
     """Make one call on a transport.
 
@@ -230,6 +226,16 @@ async def acall(
     if not (_refused(response) and await terms.credentials.renew(deadline)):
         return response
     return _joined(response, await attempt())
+
+
+def jitter() -> float:
+    """Draw a number that spreads waits out.
+
+    Returns:
+        A number from 0 to 1.
+    """
+    # Not random.random(): its state is the same in all processes that SnapStart restores from one snapshot.
+    return int.from_bytes(os.urandom(7)) / 2**56
 
 
 def _limits(request: Request, terms: Terms[Any]) -> tuple[Timeout, Deadline]:

@@ -6,7 +6,8 @@ import asyncio
 import socket
 
 import pytest
-from conformance import checks, site
+from conformance import checks, engine, site
+from lambda_runtime import supply
 
 from archal_lambda.local import LocalArchal
 
@@ -31,3 +32,35 @@ def test_cpython_sync(surroundings, name):
 def test_cpython_async(surroundings, name):
     """The asynchronous clients, on threads."""
     assert asyncio.run(checks.run(checks.Host("async", **surroundings), name)) is None
+
+
+@pytest.fixture(scope="module")
+def pyodide(tmp_path_factory):
+    """Pyodide with the built wheel."""
+    return supply.obtained(engine.Engine, tmp_path_factory.mktemp("pyodide"))
+
+
+@pytest.fixture(scope="module")
+def fetched(pyodide, surroundings):
+    """What came of each check of the asynchronous clients in Pyodide, by name."""
+    told, _ = pyodide.run("on_pyodide.py", {"kind": "async", **surroundings})
+    return {one["name"]: one["failure"] for one in told}
+
+
+@pytest.fixture(scope="module")
+def suspended(pyodide, surroundings):
+    """What came of each check of the synchronous clients in Pyodide, by name."""
+    told, _ = pyodide.run("on_pyodide.py", {"kind": "sync", **surroundings}, jspi=True)
+    return {one["name"]: one["failure"] for one in told}
+
+
+@pytest.mark.parametrize("name", ["modules", *checks.names("async")])
+def test_pyodide_async(fetched, name):
+    """The asynchronous clients, on the host's fetch; they load neither urllib3 nor Powertools."""
+    assert fetched.pop(name) is None
+
+
+@pytest.mark.parametrize("name", ["modules", *checks.names("sync")])
+def test_pyodide_sync(suspended, name):
+    """The synchronous clients, suspended while the host fetches."""
+    assert suspended.pop(name) is None

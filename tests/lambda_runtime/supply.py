@@ -5,6 +5,7 @@ Everything fetched has an exact version and a checked digest, and is kept in a c
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import platform
@@ -133,6 +134,20 @@ def pip(*arguments):
     """Run the pip of the running Python."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+
+
+def npm_pack(package, digest, folder):
+    """Fetch a package of an exact version with npm into a folder; give the path of its tarball."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError("npm is not installed")
+    command = [npm, "pack", package, "--silent", "--pack-destination", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=folder)
+    (tarball,) = Path(folder).glob("*.tgz")
+    found = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+    if found != digest:
+        raise ValueError(f"{package} is not the package it should be")
+    return tarball
 
 
 def check(program, digest):

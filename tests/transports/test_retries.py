@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 
 import pytest
 
@@ -257,7 +258,13 @@ def test_the_earliest_limit_counts(own, deadline, expected):
         plan=CLONE_PLAN,
         deadline=None if deadline is None else Deadline.after(deadline),
     )
-    call(Watching(lambda _: Response(200)), Request("GET", "/x", **own), BASE, terms)
+    call(
+        Watching(lambda _: Response(200)),
+        Request("GET", "/x", **own),
+        BASE,
+        terms,
+        sleep=time.sleep,
+    )
     assert seen == [pytest.approx(expected, abs=0.5)]
 
 
@@ -270,7 +277,7 @@ def test_other_errors_of_a_transport_pass_through():
     mock = MockTransport(fails)
     terms = Terms(credentials=ROUTE, timeout=Timeout(BUDGET), plan=CLONE_PLAN)
     with pytest.raises(LookupError):
-        call(mock, Request("GET", "/x"), BASE, terms)
+        call(mock, Request("GET", "/x"), BASE, terms, sleep=time.sleep)
     assert len(mock.requests) == 1
 
 
@@ -305,5 +312,5 @@ def test_a_refused_route_is_tried_once_with_newer_credentials(status, body, newe
     """Only a 401 of the route itself, and only if there are others, makes for a second request, POST too."""
     mock = MockTransport(lambda _: Response(status, json=body))
     terms = Terms(credentials=Renewable(newer=newer), timeout=Timeout(BUDGET), plan=CLONE_PLAN)
-    assert call(mock, Request("POST", "/x"), BASE, terms).status_code == status
+    assert call(mock, Request("POST", "/x"), BASE, terms, sleep=time.sleep).status_code == status
     assert [request.headers["x-route-authorization"] for request in mock.requests] == tokens

@@ -1,0 +1,123 @@
+"""The blocking transport of Pyodide and Cloudflare Python Workers: `fetch`, waited for.
+
+This module owns the waiting: Python is suspended until a promise of JavaScript is kept (WebAssembly JSPI), and other
+tasks go on meanwhile. It loads on those hosts only, and must not load urllib3.
+
+urllib3 runs there, too, but cannot keep what is promised here: its time starts anew with the body and with every piece
+of it, of repeated headers the last one wins, and outside Node the host follows redirects, route headers and all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from pyodide.ffi import can_run_sync, run_sync
+
+from archal_lambda.core.response import MAX_RESPONSE_BYTES
+from archal_lambda.errors import ConfigurationError
+from archal_lambda.transports._fetch import FetchTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archal_lambda.core.deadline import Deadline, Timeout
+    from archal_lambda.core.request import Request
+    from archal_lambda.core.response import Response
+
+__all__ = ["JspiTransport", "side_by_side", "sleep"]
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class JspiTransport:
+    """Sends requests with `fetch` and waits for the answer.
+
+    Args:
+        ca_file: Must be None: TLS is the host's own.
+        max_response_bytes: Largest answer accepted, in bytes after decoding.
+
+    Raises:
+        ConfigurationError: If there is a CA file.
+    """
+
+    def __init__(
+        self, *, ca_file: str | None = None, max_response_bytes: int = MAX_RESPONSE_BYTES
+    ) -> None:
+        self._fetch = FetchTransport(ca_file=ca_file, max_response_bytes=max_response_bytes)
+
+    def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Send a request and read the whole answer.
+
+        Args:
+            request: A request with its base and all its headers.
+            deadline: The moment by which this must have returned or raised.
+            timeout: The `read` limit of this attempt; `connect` has no effect.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            TransportError: If there is no complete answer.
+            ValueError: If `fetch` cannot send such a request, as a GET with a body; nothing was sent.
+            ConfigurationError: If Python cannot wait here.
+        """
+        _require_waiting()
+        return run_sync(self._fetch.asend(request, deadline, timeout))
+
+    def close(self) -> None:
+        """Do nothing: connections are the host's."""
+
+
+def sleep(seconds: float) -> None:
+    """Wait, and let other tasks go on; `time.sleep` would hold them all.
+
+    Args:
+        seconds: For how long.
+
+    Raises:
+        ConfigurationError: If Python cannot wait here.
+    """
+    _require_waiting()
+    run_sync(asyncio.sleep(seconds))
+
+
+def side_by_side(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
+    """Do a task for each item, several at once.
+
+    Args:
+        task: What to do.
+        items: What to do it for.
+        most: How many at once at most.
+
+    Returns:
+        What the task returns for each item, in order.
+
+    Raises:
+        ConfigurationError: If Python cannot wait here.
+        Exception: What the task raises first; all that was begun is over by then.
+    """
+    _require_waiting()
+    return run_sync(_all_done(task, items, most))
+
+
+async def _all_done(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
+    slots = asyncio.Semaphore(most)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return task(item)  # suspends this task alone
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    await asyncio.wait(tasks)
+    return [task.result() for task in tasks]
+
+
+def _require_waiting() -> None:
+    if not can_run_sync():
+        raise ConfigurationError(
+            "transport",
+            "cannot wait here: it takes WebAssembly JSPI, and code that was started as a coroutine (runPythonAsync); "
+            "use AsyncClones or AsyncArchalClient",
+        )

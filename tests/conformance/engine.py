@@ -1,0 +1,107 @@
+"""Pyodide in Node: CPython on WebAssembly, as in a Worker, with the built wheel and what it needs.
+
+What is fetched has exact versions and checked digests, and is kept in a cache outside the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from lambda_runtime import supply
+
+HERE = Path(__file__).parent
+PYODIDE = "pyodide@314.0.7"  # CPython 3.14
+SHA512 = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
+REQUIREMENTS = HERE / "pyodide.txt"
+PLATFORM = ["--python-version", "3.14", "--implementation", "cp", "--abi", "cp314"]
+PLATFORM += ["--platform", "pyemscripten_2026_0_wasm32", "--platform", "any"]
+FIRST_WITH_JSPI = 24  # of Node; older ones need a flag
+
+
+def pyodide():
+    """Fetch Pyodide; give the folder of its npm package."""
+
+    def fetch(folder):
+        with tarfile.open(supply.npm_pack(PYODIDE, SHA512, folder)) as archive:
+            archive.extractall(folder, filter="data")
+        return folder / "package"
+
+    return supply.cached(PYODIDE.replace("@", "-"), fetch)
+
+
+def dependencies():
+    """Install the wheels for WebAssembly; give their folder."""
+
+    def fetch(folder):
+        target = folder / "site"
+        options = ["--only-binary", ":all:", "--no-compile", "--no-deps", "--require-hashes"]
+        options += ["--target", target, "--requirement", REQUIREMENTS]
+        supply.pip("install", *PLATFORM, *options)
+        return target
+
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    return supply.cached(f"pyodide-site-{digest}-{platform.machine()}", fetch)
+
+
+def built(folder):
+    """Build the package's wheel and unpack it; give the folder."""
+    supply.pip("wheel", "--no-deps", "--wheel-dir", folder, supply.REPOSITORY)
+    (wheel,) = folder.glob("*.whl")
+    shutil.unpack_archive(wheel, folder / "package", "zip")
+    return folder / "package"
+
+
+def node():
+    """Find Node; give its path and the flags by which Python may wait for JavaScript."""
+    path = shutil.which("node")
+    if path is None:
+        raise FileNotFoundError("node is not installed")
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    major = int(re.match(r"v(\d+)", said)[1])
+    return path, [] if major >= FIRST_WITH_JSPI else ["--experimental-wasm-stack-switching"]
+
+
+class Engine:
+    """Runs files of this folder in Pyodide.
+
+    Args:
+        folder: An empty folder, for the built wheel.
+    """
+
+    def __init__(self, folder):
+        self._node, self._jspi = node()
+        self._pyodide = pyodide()
+        self._mounts = {
+            "/dependencies": str(dependencies()),
+            "/package": str(built(folder)),
+            "/tests": str(HERE.parent),
+        }
+
+    def run(self, file, given, *, jspi=False, modules=None):
+        """Run a file's `main` with what is given; the lines of JSON that it prints, and all else that it printed."""
+        order = {
+            "pyodide": str(self._pyodide),
+            "mounts": self._mounts,
+            "path": list(self._mounts),
+            "modules": str(HERE / modules) if modules else None,
+            "main": f"/tests/conformance/{file}",
+            "given": json.dumps(given),
+        }
+        flags = self._jspi if jspi else []
+        done = subprocess.run(
+            [self._node, *flags, HERE / "pyodide.mjs", json.dumps(order)],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in told], done.stdout + done.stderr
