@@ -84,7 +84,7 @@ class Engine:
             "/tests": str(HERE.parent),
         }
 
-    def run(self, file, given, *, jspi=False, modules=None):
+    def run(self, file, given, *, jspi=False, flags=(), modules=None):
         """Run a file's `main` with what is given; the lines of JSON that it prints, and all else that it printed."""
         order = {
             "pyodide": str(self._pyodide),
@@ -94,9 +94,14 @@ class Engine:
             "main": f"/tests/conformance/{file}",
             "given": json.dumps(given),
         }
-        flags = self._jspi if jspi else []
         done = subprocess.run(
-            [self._node, *flags, HERE / "pyodide.mjs", json.dumps(order)],
+            [
+                self._node,
+                *(self._jspi if jspi else []),
+                *flags,
+                HERE / "pyodide.mjs",
+                json.dumps(order),
+            ],
             capture_output=True,
             text=True,
             timeout=240,

@@ -54,6 +54,14 @@ def suspended(pyodide, surroundings):
     return {one["name"]: one["failure"] for one in told}
 
 
+def test_pyodide_traps(pyodide, surroundings):
+    """What a host without JSPI, its fetch and its garbage collector would do to a call."""
+    told, _ = pyodide.run("on_traps.py", surroundings, flags=["--expose-gc"])
+
+    assert len(told) == 4
+    assert [one for one in told if one["failure"]] == []
+
+
 @pytest.mark.parametrize("name", ["modules", *checks.names("async")])
 def test_pyodide_async(fetched, name):
     """The asynchronous clients, on the host's fetch; they load neither urllib3 nor Powertools."""
