@@ -100,7 +100,9 @@ class Clone(Verbs[Response]):
             TransportError: If no complete answer came within the time.
         """
         try:
-            response = call(self._transport, request, self._base, self._terms, sleep=sleep)
+            response = call(
+                self._transport, self._terms.traced(request), self._base, self._terms, sleep=sleep
+            )
         except TransportError as error:
             self._terms.report(self.name, request, error)
             raise

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
     from archal_lambda.core.targets import BaseUrl
+    from archal_lambda.tracing import TraceHeaders
     from archal_lambda.transports.base import Transport
 
 __all__ = ["Clones"]
@@ -40,6 +41,8 @@ class Clones(CloneCollection[Clone, Credentials]):
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest answer accepted by the built-in transport, in bytes after decoding.
         on_call: Called with a `CallRecord` after each call, on the thread that made it.
+        trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
+            yours. None leaves the calls as they are.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -63,6 +66,7 @@ class Clones(CloneCollection[Clone, Credentials]):
         retry: RetryPolicy | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
     ) -> None:
         settings.require_clones()
         self._transport: Transport = transport or BlockingTransport(
@@ -73,6 +77,7 @@ class Clones(CloneCollection[Clone, Credentials]):
             timeout=Timeout.of(timeout),
             plan=Plan(retry or RetryPolicy()),
             on_call=on_call,
+            trace=trace,
         )
         super().__init__(settings, terms)
 

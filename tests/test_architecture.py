@@ -17,7 +17,7 @@ RANKS = [
     {"core.tokens"},
     {"core.variables"},
     {"core.settings", "core.request", "core.response"},
-    {"core.paging", "core.exchange", "core.verbs", "core.calls"},
+    {"tracing", "core.paging", "core.exchange", "core.verbs", "core.calls"},
     {"core.operations", "core.lifecycle", "core.collection", "core.failures"},
     {"transports._reader", "transports._resolve", "transports._pool"},
     {"transports.base", "transports.mock", "transports._wire", "transports._head"},

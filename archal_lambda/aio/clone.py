@@ -102,7 +102,11 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         """
         try:
             response = await acall(
-                self._transport, request, self._base, self._terms, sleep=asyncio.sleep
+                self._transport,
+                self._terms.traced(request),
+                self._base,
+                self._terms,
+                sleep=asyncio.sleep,
             )
         except TransportError as error:
             self._terms.report(self.name, request, error)

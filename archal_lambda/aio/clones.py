@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
     from archal_lambda.core.targets import BaseUrl
+    from archal_lambda.tracing import TraceHeaders
     from archal_lambda.transports.base import AsyncTransport
 
 __all__ = ["AsyncClones"]
@@ -43,6 +44,8 @@ class AsyncClones(CloneCollection[AsyncClone, AsyncCredentials]):
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest answer accepted by the built-in transport, in bytes after decoding.
         on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop.
+        trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
+            yours. None leaves the calls as they are.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -66,6 +69,7 @@ class AsyncClones(CloneCollection[AsyncClone, AsyncCredentials]):
         retry: RetryPolicy | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
     ) -> None:
         settings.require_clones()
         self._transport, credentials = connect(
@@ -76,6 +80,7 @@ class AsyncClones(CloneCollection[AsyncClone, AsyncCredentials]):
             timeout=Timeout.of(timeout),
             plan=Plan(retry or RetryPolicy()),
             on_call=on_call,
+            trace=trace,
         )
         super().__init__(settings, terms)
 

@@ -6,7 +6,7 @@ record may hold a header, a body or a query string.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
@@ -151,6 +151,7 @@ class Terms(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
         timeout: The limits of a call that gives none.
         plan: What may be tried again.
         on_call: Told of each call, or None.
+        trace: Gives the headers that carry a trace on, for each call, or None.
         deadline: When all calls must be over, or None.
     """
 
@@ -158,6 +159,7 @@ class Terms(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     timeout: Timeout
     plan: Plan
     on_call: CallHook | None = None
+    trace: Callable[[], Mapping[str, str]] | None = None
     deadline: Deadline | None = None
 
     def capped(self, deadline: Deadline) -> Terms[P]:
@@ -172,6 +174,20 @@ class Terms(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
         if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
             return self
         return msgspec.structs.replace(self, deadline=deadline)
+
+    def traced(self, request: Request) -> Request:
+        """Add the headers that carry a trace on, where that is asked for.
+
+        Args:
+            request: A request.
+
+        Returns:
+            The request, its own headers unchanged.
+
+        Raises:
+            ValueError: If there is a header that no caller may give.
+        """
+        return request if self.trace is None else request.completed(self.trace())
 
     def report(self, clone: str, request: Request, outcome: Response | TransportError) -> None:
         """Tell whoever watches of a finished call.

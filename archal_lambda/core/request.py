@@ -144,6 +144,23 @@ class Request:
         new.headers = Headers(pairs)
         return new
 
+    def completed(self, headers: HeaderInput) -> Request:
+        """Copy the request with further headers, unless it has them already.
+
+        Args:
+            headers: Further headers of the caller's.
+
+        Returns:
+            The request with everything else as it is.
+
+        Raises:
+            ValueError: If one is malformed, belongs to the connection, or is a route header.
+        """
+        new = self._copied()
+        further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
+        new.headers = Headers([*self.headers.pairs, *further])
+        return new
+
     def moved(self, path: str) -> Request:
         """Copy the request as one for another path.
 

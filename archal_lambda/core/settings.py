@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.core.headers import Headers
 
-__all__ = ["Settings", "process_environ"]
+__all__ = ["Settings", "process_environ", "process_variable"]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
 _SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
@@ -254,6 +254,18 @@ def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
         The child's environment.
     """
     return {**os.environ, **variables}
+
+
+def process_variable(name: str) -> str:
+    """Read one variable of this process, as it is now.
+
+    Args:
+        name: Its name.
+
+    Returns:
+        Its value, or the empty string if it is not set.
+    """
+    return os.environ.get(name, "")
 
 
 def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:
