@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archal_lambda.cli._app import run
+from archal_lambda.edge import settings_from_env
 from archal_lambda.local import LocalArchal, LocalContext
 
 ROOT = Path(__file__).parents[1]
@@ -63,3 +65,15 @@ def test_configuration_names_what_settings_reads():
 
     assert len(names) >= 7
     assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def test_the_workers_settings_are_jsonc_for_a_python_that_works():
+    """What a Worker is set up with parses, and its date is one of Python 3.14's."""
+    (block,) = re.findall(r"```jsonc\n(.*?)```", README, re.DOTALL)
+    settings = json.loads(re.sub(r"^ *//.*", "", block, flags=re.MULTILINE))
+
+    assert settings["compatibility_date"] >= "2026-09-08"
+    assert settings["compatibility_flags"] == ["python_workers"]
+    assert settings_from_env(settings["vars"] | {"ARCHAL_TOKEN": "t"}).clone_urls.keys() == {
+        "github"
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from conformance import engine
 
 from archal_lambda.local import LocalArchal
 
+README = Path(__file__).parents[2] / "README.md"
 PACKAGES = ["wrangler@4.164.0", "node@24.9.0"]  # this wrangler wants Node 22.12 or later
 PATIENCE = 120.0  # seconds until the Worker answers
 UNREACHABLE = "Request for Pyodide bundle failed"
@@ -39,15 +41,11 @@ def laid_out(folder, archal):
     (modules / "pyvenv.cfg").touch()
     entry = "from archal_lambda.handlers.edge_worker import Default\n"
     (folder / "entry.py").write_text(entry)
-    settings = {
-        "name": "create-repo",
-        "main": "entry.py",
-        "compatibility_date": "2026-11-17",
-        "compatibility_flags": ["python_workers"],
-        "vars": {
-            "AGENT_CLONE_URLS": json.loads(archal.environ["AGENT_CLONE_URLS"]),
-            "ARCHAL_TOKEN": archal.token,
-        },
+    block = re.search(r"```jsonc\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    settings = json.loads(re.sub(r"^ *//.*", "", block, flags=re.MULTILINE))
+    settings["vars"] = {
+        "AGENT_CLONE_URLS": json.loads(archal.environ["AGENT_CLONE_URLS"]),
+        "ARCHAL_TOKEN": archal.token,
     }
     (folder / "wrangler.jsonc").write_text(json.dumps(settings))
 
