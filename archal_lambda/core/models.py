@@ -6,9 +6,9 @@ This module owns decoding. It must not fetch anything, and no error it raises ma
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -17,9 +17,11 @@ from archal_lambda.errors import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["Session", "SessionList", "decode", "decode_plain", "encode"]
+__all__ = ["Session", "SessionList", "SessionName", "decode", "decode_plain", "encode"]
 
 T = TypeVar("T")
+# A time without a zone is refused: it cannot be compared with now.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _PATH = re.compile(
     r" - at `(?:key` in `)?(?P<path>\$[^`]*)`\Z"
@@ -55,8 +57,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     clone_ids: list[str]
     endpoints: dict[str, str]
     api_base_urls: dict[str, str]
-    created_at: datetime
-    expires_at: datetime
+    created_at: Moment
+    expires_at: Moment
     alive: bool | None = None
     mcp: dict[str, str] = {}
     resolved_seeds: dict[str, str] = {}
@@ -65,8 +67,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     scenario_id: str | None = None
     batch_id: str | None = None
     batch_suite_name: str | None = None
-    ended_at: datetime | None = None
+    ended_at: Moment | None = None
     last_error: str | None = None
+
+
+class SessionName(msgspec.Struct, frozen=True, rename="camel"):
+    """The least that is known of a session.
+
+    Args:
+        session_id: Opaque identifier.
+    """
+
+    session_id: str
 
 
 class SessionList(msgspec.Struct, frozen=True):

@@ -190,6 +190,15 @@ def test_a_session_with_every_field():
     assert told == SESSION | more | times
 
 
+@pytest.mark.parametrize("field", ["createdAt", "expiresAt", "endedAt"])
+@pytest.mark.parametrize("time", ["2026-01-02T03:04:05", "2026-01-02", "now", 1767323045])
+def test_a_time_without_a_zone_is_refused(field, time):
+    """It could not be compared with another."""
+    with pytest.raises(DecodeError) as caught:
+        decode(encode(SESSION | {field: time}), Session)
+    assert caught.value.path == f"$.{field}"
+
+
 @pytest.mark.parametrize("field", SESSION)
 def test_a_session_lacking_a_required_field(field):
     """Each of the seven is needed."""
