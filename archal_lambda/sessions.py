@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from archal_lambda.clones import Clones
 from archal_lambda.core import operations
-from archal_lambda.core.lifecycle import Waiting, may_exist, settings_of, tell_of_failed_stop
+from archal_lambda.core.deadline import Deadline, Timeout
+from archal_lambda.core.lifecycle import (
+    Waiting,
+    may_exist,
+    settings_of,
+    telling_of_a_failed_stop,
+)
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports.base import Transport, call, jitter
 
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
     from archal_lambda.core.calls import Credentials, Terms
-    from archal_lambda.core.deadline import Deadline
     from archal_lambda.core.models import Session
     from archal_lambda.core.operations import SessionFields
     from archal_lambda.core.request import Request
@@ -150,19 +155,8 @@ class Sessions:
             StatusError: If Archal refuses.
             TransportError: If an answer did not come.
         """
-        waiting = Waiting(
-            session_id,
-            timeout,
-            on_progress=on_progress,
-            clock=self._clock,
-            jitter=jitter,
-        )
-        while True:
-            session = self._get(session_id, waiting.deadline)
-            pause = waiting.pause_after(session)
-            if pause is None:
-                return session
-            self._sleep(pause)
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
+        return self._wait(session_id, deadline, on_progress)
 
     @contextmanager
     def open(
@@ -178,7 +172,7 @@ class Sessions:
 
         Args:
             clones: Ids of the clones, one or more.
-            timeout: Longest wait for it to run, in seconds.
+            timeout: Longest that creation and waiting may take together, in seconds.
             on_progress: As in `wait_until_running`.
             idempotency_key: As in `create`.
             **fields: As in `create`.
@@ -190,34 +184,59 @@ class Sessions:
             ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
                 replaced: a failed stop is then told in a note on it.
         """
-        key = _key(idempotency_key)
-        ids = clones if isinstance(clones, str) else list(clones)  # a string is refused in `create`
+        request = operations.create_session(
+            clones=clones, idempotency_key=_key(idempotency_key), fields=fields
+        )
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
         try:
-            created = self.create(clones=ids, idempotency_key=key, **fields)
+            created = operations.read_session(self._call(request, deadline), request)
         except BaseException as error:
             if may_exist(error):
-                # The key finds it: the same creation again is answered with the same session.
-                self._stop(error, lambda: self.create(clones=ids, idempotency_key=key, **fields))
+                self._stop(error, lambda: self.delete(self._find(request)))
             raise
         try:
-            session = self.wait_until_running(
-                created.session_id, timeout=timeout, on_progress=on_progress
-            )
+            session = self._wait(created.session_id, deadline, on_progress)
             settings = settings_of(session, self._settings)
             yield HostedSession(session, Clones(settings, transport=self._transport))
         except BaseException as error:
-            self._stop(error, lambda: created)
+            self._stop(error, lambda: self.delete(created.session_id))
             raise
         with suppress(NotFoundError):  # it ended by itself meanwhile
-            self.delete(created.session_id)
+            self._to_the_end(lambda: self.delete(created.session_id))
 
-    def _stop(self, cause: BaseException, find: Callable[[], Session]) -> None:
+    def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
+        with telling_of_a_failed_stop(cause):
+            self._to_the_end(stop)
+
+    def _to_the_end(self, stop: Callable[[], None]) -> None:
         try:
-            self.delete(find().session_id)
-        except NotFoundError:
-            pass  # it ended by itself
-        except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
-            tell_of_failed_stop(cause, error)
+            stop()
+        except Exception:
+            raise
+        except (
+            BaseException
+        ) as interruption:  # obeyed when the session is stopped, the next one at once
+            with telling_of_a_failed_stop(interruption):
+                stop()
+            raise
+
+    def _find(self, request: Request) -> str:
+        # The key finds it: the same creation again is answered with the same session.
+        return operations.read_session_id(self._call(request), request)
+
+    def _wait(
+        self,
+        session_id: str,
+        deadline: Deadline,
+        on_progress: Callable[[Session, float], None] | None,
+    ) -> Session:
+        waiting = Waiting(session_id, deadline, on_progress=on_progress, jitter=jitter)
+        while True:
+            session = self._get(session_id, deadline)
+            pause = waiting.pause_after(session)
+            if pause is None:
+                return session
+            self._sleep(pause)
 
     def _get(self, session_id: str, deadline: Deadline | None) -> Session:
         request = operations.get_session(session_id)

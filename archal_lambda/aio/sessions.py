@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Unpack
 from archal_lambda.aio._finish import to_the_end
 from archal_lambda.aio.clones import AsyncClones
 from archal_lambda.core import operations
-from archal_lambda.core.lifecycle import Waiting, may_exist, settings_of, tell_of_failed_stop
+from archal_lambda.core.deadline import Deadline, Timeout
+from archal_lambda.core.lifecycle import (
+    Waiting,
+    may_exist,
+    settings_of,
+    telling_of_a_failed_stop,
+)
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports.base import AsyncTransport, acall, jitter
 
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from archal_lambda.core.calls import AsyncCredentials, Terms
-    from archal_lambda.core.deadline import Deadline
     from archal_lambda.core.models import Session
     from archal_lambda.core.operations import SessionFields
     from archal_lambda.core.request import Request
@@ -151,19 +156,8 @@ class AsyncSessions:
             StatusError: If Archal refuses.
             TransportError: If an answer did not come.
         """
-        waiting = Waiting(
-            session_id,
-            timeout,
-            on_progress=on_progress,
-            clock=self._clock,
-            jitter=jitter,
-        )
-        while True:
-            session = await self._get(session_id, waiting.deadline)
-            pause = waiting.pause_after(session)
-            if pause is None:
-                return session
-            await self._sleep(pause)
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
+        return await self._wait(session_id, deadline, on_progress)
 
     @asynccontextmanager
     async def open(
@@ -179,7 +173,7 @@ class AsyncSessions:
 
         Args:
             clones: Ids of the clones, one or more.
-            timeout: Longest wait for it to run, in seconds.
+            timeout: Longest that creation and waiting may take together, in seconds.
             on_progress: As in `wait_until_running`.
             idempotency_key: As in `create`.
             **fields: As in `create`.
@@ -191,39 +185,46 @@ class AsyncSessions:
             ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
                 replaced: a failed stop is then told in a note on it.
         """
-        key = _key(idempotency_key)
-        ids = clones if isinstance(clones, str) else list(clones)  # a string is refused in `create`
+        request = operations.create_session(
+            clones=clones, idempotency_key=_key(idempotency_key), fields=fields
+        )
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
         try:
-            created = await self.create(clones=ids, idempotency_key=key, **fields)
+            created = operations.read_session(await self._call(request, deadline), request)
         except BaseException as error:
             if may_exist(error):
-                # The key finds it: the same creation again is answered with the same session.
-                await self._stop(
-                    error, lambda: self.create(clones=ids, idempotency_key=key, **fields)
-                )
+                with telling_of_a_failed_stop(error):
+                    await to_the_end(self._find_and_delete(request))
             raise
         try:
-            session = await self.wait_until_running(
-                created.session_id, timeout=timeout, on_progress=on_progress
-            )
+            session = await self._wait(created.session_id, deadline, on_progress)
             settings = settings_of(session, self._settings)
             yield AsyncHostedSession(session, AsyncClones(settings, transport=self._transport))
         except BaseException as error:
-            await self._stop(error, lambda: _found(created))
+            with telling_of_a_failed_stop(error):
+                await to_the_end(self.delete(created.session_id))
             raise
         with suppress(NotFoundError):  # it ended by itself meanwhile
             await to_the_end(self.delete(created.session_id))
 
-    async def _stop(self, cause: BaseException, find: Callable[[], Awaitable[Session]]) -> None:
-        async def stop() -> None:
-            await self.delete((await find()).session_id)
+    async def _find_and_delete(self, request: Request) -> None:
+        # The key finds it: the same creation again is answered with the same session.
+        session_id = operations.read_session_id(await self._call(request), request)
+        await self.delete(session_id)
 
-        try:
-            await to_the_end(stop())
-        except NotFoundError:
-            pass  # it ended by itself
-        except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
-            tell_of_failed_stop(cause, error)
+    async def _wait(
+        self,
+        session_id: str,
+        deadline: Deadline,
+        on_progress: Callable[[Session, float], None] | None,
+    ) -> Session:
+        waiting = Waiting(session_id, deadline, on_progress=on_progress, jitter=jitter)
+        while True:
+            session = await self._get(session_id, deadline)
+            pause = waiting.pause_after(session)
+            if pause is None:
+                return session
+            await self._sleep(pause)
 
     async def _get(self, session_id: str, deadline: Deadline | None) -> Session:
         request = operations.get_session(session_id)
@@ -252,7 +253,3 @@ class AsyncHostedSession:
 def _key(given: str | None) -> str:
     # Made per call: at import it would be the same in every environment restored from one snapshot.
     return str(uuid.uuid4()) if given is None else given
-
-
-async def _found(session: Session) -> Session:
-    return session

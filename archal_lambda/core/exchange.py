@@ -126,7 +126,7 @@ def exchange(
             url=request.url,
             attempts=0,
         )
-    sent = False
+    sent = doubtful = False
     attempt = 0
     while True:
         attempt += 1
@@ -136,6 +136,7 @@ def exchange(
         # A wait that does not fit is not shortened: trying early is what the server asked not to do.
         if wait is None or wait >= deadline.remaining():
             break
+        doubtful = doubtful or _may_have_acted(outcome)
         if wait:
             yield Sleep(wait)
     elapsed = deadline.clock() - started
@@ -144,8 +145,14 @@ def exchange(
         raise outcome
     if outcome is None:
         raise TypeError("a driver must answer Send with a Response or a TransportError")
-    outcome.attempts, outcome.elapsed = attempt, elapsed
+    outcome.attempts, outcome.elapsed, outcome.doubtful = attempt, elapsed, doubtful
     return outcome
+
+
+def _may_have_acted(outcome: Response | TransportError | None) -> bool:
+    if isinstance(outcome, Response):
+        return outcome.status_code >= 500  # noqa: PLR2004 - the class of status codes
+    return outcome is not None and outcome.sent
 
 
 def _wait(

@@ -6,25 +6,28 @@ number of its own.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from archal_lambda.core.deadline import Deadline, Timeout
 from archal_lambda.errors import (
     ArchalError,
     DecodeError,
+    NotFoundError,
     RequestTimeout,
     ServerError,
     SessionEndedError,
+    StatusError,
     TransportError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
+    from archal_lambda.core.deadline import Deadline
     from archal_lambda.core.models import Session
     from archal_lambda.core.settings import Settings
 
-__all__ = ["Waiting", "may_exist", "settings_of", "tell_of_failed_stop"]
+__all__ = ["Waiting", "may_exist", "settings_of", "telling_of_a_failed_stop"]
 
 _FIRST_POLL = 0.5  # seconds; a session that is reused answers in about two
 _LONGEST_POLL = 3.0  # seconds; a cold start takes about thirty
@@ -37,29 +40,21 @@ class Waiting:
 
     Args:
         session_id: The session.
-        timeout: Longest wait, in seconds.
+        deadline: When the wait must be over; its clock measures the time waited.
         on_progress: Called after each look, with the session and the seconds waited so far.
-        clock: Returns monotonic seconds.
         jitter: Returns a number from 0 to 1 that spreads looks out.
-
-    Attributes:
-        deadline: When the wait must be over.
-
-    Raises:
-        ValueError: If the timeout is out of range.
     """
 
     def __init__(
         self,
         session_id: str,
-        timeout: float,
+        deadline: Deadline,
         *,
         on_progress: Callable[[Session, float], None] | None,
-        clock: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
-        self._started = clock()
-        self.deadline = Deadline.after(Timeout.of(timeout).total, clock=clock)
+        self._started = deadline.clock()
+        self._deadline = deadline
         self._session_id = session_id
         self._on_progress = on_progress
         self._jitter = jitter
@@ -78,14 +73,15 @@ class Waiting:
             SessionEndedError: If it ended or failed.
             RequestTimeout: If there is no time for another look.
         """
-        elapsed = self.deadline.clock() - self._started
+        elapsed = self._deadline.clock() - self._started
         if self._on_progress is not None:
             self._on_progress(session, elapsed)
-        if session.status == "running" and session.alive is not False:
-            return None
+        # First: a creation that is repeated may be answered with a session that is over.
         if session.ended_at is not None or session.status in {"ended", "failed"}:
             raise SessionEndedError(self._session_id, session.status, session.last_error)
-        left = self.deadline.remaining()
+        if session.status == "running" and session.alive is not False:
+            return None
+        left = self._deadline.remaining()
         if left < _SHORTEST_LOOK:
             raise RequestTimeout(
                 "the session is not running yet", phase="backoff", sent=True, elapsed=elapsed
@@ -103,22 +99,34 @@ def may_exist(error: BaseException) -> bool:
         error: What the creation raised.
 
     Returns:
-        True after an interruption, a lost or unreadable answer, or a server's failure.
+        True after an interruption, a lost or unreadable answer, or a server's failure, also of an earlier attempt:
+        what the last one was answered with says nothing of those.
     """
     if isinstance(error, TransportError):
         return error.sent
+    if isinstance(error, StatusError) and error.response.doubtful:
+        return True
     return not isinstance(error, Exception) or isinstance(error, ServerError | DecodeError)
 
 
-def tell_of_failed_stop(cause: BaseException, error: Exception) -> None:
-    """Note on an error that the session could not be stopped either.
+@contextmanager
+def telling_of_a_failed_stop(cause: BaseException) -> Generator[None]:
+    """Stop a session because of an error; if that fails as well, it is told in a note on the error.
 
     Args:
         cause: The error that the caller will see.
-        error: What stopping the session raised.
+
+    Yields:
+        Nothing. What stopping raises is taken, except an interruption. A session that is not found has ended by
+        itself.
     """
-    why = error if isinstance(error, ArchalError) else type(error).__name__
-    cause.add_note(f"The session could not be stopped and may still be billed: {why}")
+    try:
+        yield
+    except NotFoundError:
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
+        why = error if isinstance(error, ArchalError) else type(error).__name__
+        cause.add_note(f"The session could not be stopped and may still be billed: {why}")
 
 
 def settings_of(session: Session, settings: Settings) -> Settings:

@@ -6,18 +6,17 @@ it. It must not send anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 from urllib.parse import quote
 
 from archal_lambda import errors
 from archal_lambda.core.exchange import Plan, RetryPolicy
-from archal_lambda.core.models import Session, SessionList
+from archal_lambda.core.models import Session, SessionList, SessionName, encode
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import status_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archal_lambda.core.response import Response
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
     "list_sessions",
     "read_deleted",
     "read_session",
+    "read_session_id",
     "read_sessions",
     "read_value",
 ]
@@ -88,11 +88,13 @@ def create_session(
         ValueError: If an argument is out of range; it is named.
         TypeError: If an argument has the wrong type; it is named.
     """
-    if isinstance(clones, str):
-        raise TypeError("clones must be a list of clone ids, not one string")
+    if isinstance(clones, str | bytes) or not isinstance(clones, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError("clones must be a list of clone ids")
     ids: list[object] = list(clones)
     if not ids or not all(isinstance(clone, str) and clone for clone in ids):
         raise ValueError("clones must be a list of one or more clone ids")
+    if not isinstance(idempotency_key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError("idempotency_key must be a str")
     if not 1 <= len(idempotency_key) <= _MAX_IDEMPOTENCY_KEY:
         raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
     body: dict[str, Any] = {"clones": ids}
@@ -100,6 +102,8 @@ def create_session(
         if value is not None:
             _check(name, value)
             body[_camel(name)] = value
+    for name, value in [("clones", ids), *fields.items()]:
+        _check_json(name, value)
     return Request("POST", "/api/sessions", json=body, headers={"Idempotency-Key": idempotency_key})
 
 
@@ -159,6 +163,23 @@ def read_session(response: Response, request: Request) -> Session:
     return read_value(response, request, Session)
 
 
+def read_session_id(response: Response, request: Request) -> str:
+    """Take no more than the id from an answer, to stop a session that is otherwise unreadable.
+
+    Args:
+        response: The answer.
+        request: What it answers.
+
+    Returns:
+        The session's id.
+
+    Raises:
+        StatusError: If the status is not 2xx.
+        DecodeError: If the body holds no id.
+    """
+    return read_value(response, request, SessionName).session_id
+
+
 def read_sessions(response: Response, request: Request) -> list[Session]:
     """Turn an answer into a list of sessions.
 
@@ -216,6 +237,8 @@ def read_value(response: Response, request: Request, type: type[T]) -> T:  # noq
 
 
 def _session_path(session_id: str) -> str:
+    if not isinstance(session_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError("session_id must be a str")
     if not session_id or session_id in {".", ".."}:
         raise ValueError("session_id must not be empty, . or ..")
     return f"/api/sessions/{quote(session_id, safe='')}"
@@ -236,6 +259,19 @@ def _check(name: str, value: object) -> None:
         raise TypeError(f"{name} is no field of a session")
     elif not isinstance(value, _TYPES.get(name, dict)):
         raise TypeError(f"{name} must be a {_TYPES.get(name, dict).__name__}")
+
+
+def _check_json(name: str, value: object) -> None:
+    # The whole body is encoded later, where nobody knows the name any more.
+    wrong: type[Exception] | None = None
+    try:
+        encode(value)
+    except TypeError:
+        wrong = TypeError
+    except (ValueError, RecursionError):
+        wrong = ValueError
+    if wrong is not None:  # raised here, so that no context drags a value along
+        raise wrong(f"{name} holds something that JSON cannot")
 
 
 def _camel(name: str) -> str:

@@ -49,6 +49,7 @@ class Response:
         "_url",
         "attempts",
         "content",
+        "doubtful",
         "elapsed",
         "headers",
         "status_code",
@@ -57,6 +58,8 @@ class Response:
 
     attempts: int
     """How often the request was sent to get this answer."""
+    doubtful: bool
+    """Whether an earlier attempt may have done what was asked: its answer was lost, or was a server's failure."""
     transfer: Transfer | None
     """The figures of the last attempt, where the transport has them."""
 
@@ -75,6 +78,7 @@ class Response:
         self.content = content if json is None else encode(json)
         self.elapsed = elapsed
         self.attempts = 1
+        self.doubtful = False
         self.transfer = None
         self._method = request.method if request is not None else ""
         self._url = request.url if request is not None else ""

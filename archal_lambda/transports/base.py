@@ -252,5 +252,6 @@ def _refused(response: Response) -> bool:
 
 def _joined(first: Response, second: Response) -> Response:
     second.attempts += first.attempts
+    second.doubtful = second.doubtful or first.doubtful
     second.elapsed += first.elapsed
     return second

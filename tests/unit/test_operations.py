@@ -22,6 +22,14 @@ SESSION = {
 }
 
 
+def nested(depth):
+    """Make a dict in a dict, and so on."""
+    value = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 def create(**fields):
     return operations.create_session(clones=["github"], idempotency_key="k", fields=fields)
 
@@ -74,6 +82,9 @@ def test_what_a_creation_says(fields, body):
         ({"seeds": {1: "x"}}, TypeError, "seeds"),
         ({"run_config": []}, TypeError, "run_config must be a dict"),
         ({"source": "x"}, TypeError, "source must be a dict"),
+        ({"run_config": {"a": object()}}, TypeError, "run_config holds something that JSON cannot"),
+        ({"source": nested(10_000)}, ValueError, "source holds something"),
+        ({"scenario_id": "\ud800"}, ValueError, "scenario_id holds something"),
         ({"colour": {}}, TypeError, "colour is no field of a session"),
         ({"ttlSeconds": 5}, TypeError, "ttlSeconds is no field of a session"),
     ],
@@ -88,6 +99,9 @@ def test_a_field_that_is_out_of_range(fields, error, named):
     ("clones", "error"),
     [
         ("github", TypeError),
+        (b"github", TypeError),
+        (None, TypeError),
+        (5, TypeError),
         ([], ValueError),
         ((), ValueError),
         ([""], ValueError),
@@ -124,6 +138,12 @@ def test_a_key_of_another_length_is_refused(key):
         operations.create_session(clones=["a"], idempotency_key=key, fields={})
 
 
+def test_a_key_that_is_no_string_is_refused():
+    """As for every field, it is named."""
+    with pytest.raises(TypeError, match="idempotency_key must be a str"):
+        operations.create_session(clones=["a"], idempotency_key=5, fields={})
+
+
 @pytest.mark.parametrize("key", ["a\r\nX: y", "a\x00", "\u2603"])
 def test_a_key_that_no_header_may_hold_is_refused(key):
     """As for any header."""
@@ -153,6 +173,14 @@ def test_a_session_id_that_leads_elsewhere_is_refused(session_id):
     """Nothing is sent to another path."""
     for operation in (operations.get_session, operations.delete_session):
         with pytest.raises(ValueError, match=r"^(path|session_id) "):
+            operation(session_id)
+
+
+@pytest.mark.parametrize("session_id", [None, 5, b"ses-1"])
+def test_a_session_id_is_a_string(session_id):
+    """Anything else is named, and not sent in some spelling of it."""
+    for operation in (operations.get_session, operations.delete_session):
+        with pytest.raises(TypeError, match="session_id must be a str"):
             operation(session_id)
 
 

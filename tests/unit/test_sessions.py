@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -48,6 +49,12 @@ def make(*outcomes, **settings):
 
 def still_starting(request):
     return Response(204) if request.method == "DELETE" else session("starting")
+
+
+@contextlib.contextmanager
+def raising(error):
+    yield
+    raise error
 
 
 def calls(requests):
@@ -385,6 +392,106 @@ def test_open_stops_a_session_that_takes_too_long():
         pytest.fail("the body must not run")
     assert calls(requests)[-1] == "DELETE /sessions/ses-1"
     assert looks
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "error"),
+    [
+        (lost(), failed(429), errors.RateLimitError),
+        (lost(), failed(400), errors.BadRequestError),
+        (failed(502), failed(401), errors.AuthenticationError),
+        (failed(504), failed(409), errors.StatusError),
+    ],
+)
+def test_open_doubts_the_attempt_before_the_last(first, last, error):
+    """The first attempt may have made a session, whatever the next one was answered with."""
+    tries = [first, last, last] if last.status_code == 429 else [first, last]
+    sessions, requests, _ = make(*tries, session(), 204)
+    with pytest.raises(error), sessions.open(clones=["github"]):
+        pytest.fail("the body must not run")
+    assert len(set(keys(requests))) == 1
+    assert calls(requests)[len(tries) :] == ["POST /sessions", "DELETE /sessions/ses-1"]
+
+
+def test_open_takes_refusals_for_what_they_are():
+    """Who is refused every time has no session, and does not ask for one again."""
+    sessions, requests, _ = make(*[failed(429)] * 3)
+    with pytest.raises(errors.RateLimitError) as caught, sessions.open(clones=["github"]):
+        pytest.fail("the body must not run")
+    assert len(requests) == 3
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_open_stops_a_session_that_it_cannot_read():
+    """The id is enough for that."""
+    odd = session(createdAt="yesterday")
+    sessions, requests, _ = make(odd, odd, 204)
+    with pytest.raises(errors.DecodeError) as caught, sessions.open(clones=["github"]):
+        pytest.fail("the body must not run")
+    assert calls(requests) == ["POST /sessions"] * 2 + ["DELETE /sessions/ses-1"]
+    assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("timeout", [0, None, float("nan")])
+def test_open_checks_its_limit_first(timeout):
+    """Nothing is created for a call that cannot be right."""
+    sessions, requests, _ = make()
+    with (
+        pytest.raises(ValueError, match="timeout total"),
+        sessions.open(clones=["a"], timeout=timeout),
+    ):
+        pytest.fail("the body must not run")
+    assert requests == []
+
+
+def test_open_counts_the_creation_in():
+    """What creating took is gone from the wait."""
+
+    def slowly(_request):
+        clock.now += 8
+        return session("starting")
+
+    sessions, requests, clock = make(slowly, *[still_starting] * 99)
+    with pytest.raises(errors.RequestTimeout), sessions.open(clones=["github"], timeout=10):
+        pytest.fail("the body must not run")
+    assert clock.now <= 1010
+    assert calls(requests)[-1] == "DELETE /sessions/ses-1"
+
+
+def test_open_whose_creation_takes_all_the_time():
+    """There is no look without time for an answer; the session is stopped."""
+
+    def slowly(_request):
+        clock.now += 10
+        return session("starting")
+
+    sessions, requests, clock = make(slowly, 204)
+    with pytest.raises(errors.RequestTimeout), sessions.open(clones=["github"], timeout=10):
+        pytest.fail("the body must not run")
+    assert calls(requests) == ["POST /sessions", "DELETE /sessions/ses-1"]
+
+
+def test_a_session_that_is_over_does_not_run():
+    """Whatever its status says: a key used before is answered with the session it made then."""
+    sessions, requests, _ = make(session(), session(endedAt="2026-01-02T03:05:05Z"), 404)
+    with pytest.raises(errors.SessionEndedError), sessions.open(clones=["github"]):
+        pytest.fail("the body must not run")
+    assert calls(requests)[-1] == "DELETE /sessions/ses-1"
+
+
+@pytest.mark.parametrize("failure", [None, ZeroDivisionError("mine")])
+@pytest.mark.parametrize(("second", "notes"), [(204, 0), (404, 0), (lost(), 1), (failed(403), 1)])
+def test_an_interrupted_stop_is_begun_again(failure, second, notes):
+    """Whoever is impatient is obeyed when the session is stopped; a failure is told."""
+    interruption = KeyboardInterrupt()
+    again = [second] * 3 if isinstance(second, Exception) else [second]
+    sessions, requests, _ = make(session(), session(), interruption, *again)
+    body = contextlib.nullcontext() if failure is None else raising(failure)
+    with pytest.raises(KeyboardInterrupt) as caught, sessions.open(clones=["github"]), body:
+        pass
+    assert caught.value is interruption
+    assert calls(requests)[2:] == ["DELETE /sessions/ses-1"] * (1 + len(again))
+    assert len(getattr(interruption, "__notes__", [])) == notes
 
 
 def test_a_session_that_ended_by_itself_needs_no_note():
