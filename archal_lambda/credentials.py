@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,7 @@ from archal_lambda.core.tokens import bearer, token_of
 from archal_lambda.errors import ConfigurationError, DecodeError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from archal_lambda.core.calls import Credentials
     from archal_lambda.core.deadline import Deadline
@@ -35,6 +36,7 @@ __all__ = ["Fixed", "FromExtension", "control_credentials", "route_credentials"]
 
 _READ_TIMEOUT = Timeout(1.0, connect=0.5)
 _TTL = 300.0  # seconds; as long as the extension itself keeps a secret by default
+_PAUSE = 30.0  # seconds until the next try after a failed one
 _VARIABLE = "ARCHAL_TOKEN_SECRET"
 
 
@@ -60,16 +62,17 @@ class Fixed:
         del deadline
         return self._headers
 
-    def renew(self, deadline: Deadline) -> bool:
+    def renew(self, refused: Headers, deadline: Deadline) -> bool:
         """Say that there is nothing newer.
 
         Args:
+            refused: Unused.
             deadline: Unused.
 
         Returns:
             False.
         """
-        del deadline
+        del refused, deadline
         return False
 
 
@@ -111,7 +114,7 @@ class FromExtension:
         Raises:
             ConfigurationError: If the secret cannot be read, and was not read before.
         """
-        with self._lock:
+        with self._turn(deadline):
             if self._current is None:
                 self._read(deadline)
             elif not 0 <= self._wall_clock() - self._read_at < _TTL:
@@ -120,27 +123,39 @@ class FromExtension:
                 raise TypeError("no header")
             return self._current
 
-    def renew(self, deadline: Deadline) -> bool:
+    def renew(self, refused: Headers, deadline: Deadline) -> bool:
         """Read the secret again, because the token was refused.
 
         Args:
+            refused: The header that was refused. Of many calls refused at once, one reads for all.
             deadline: When the reading must be over.
 
         Returns:
             True if the token is another one now.
         """
-        with self._lock:
-            before = self._current
-            self._refresh(deadline)
-            return before is None or before.pairs != (self._current or before).pairs
+        with suppress(ConfigurationError), self._turn(deadline):
+            if self._current is not None and self._current.pairs == refused.pairs:
+                self._refresh(deadline)
+            return self._current is not None and self._current.pairs != refused.pairs
+        return False
+
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Generator[None]:
+        # Whoever waits for another's reading has a deadline of his own.
+        if not self._lock.acquire(timeout=deadline.remaining()):
+            raise ConfigurationError(_VARIABLE, "could not be read: no time was left for it")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _refresh(self, deadline: Deadline) -> None:
-        # An extension that fails for a moment must not take down what works with the token it gave.
+        # An extension that fails for a while must neither take down what works with the token it gave, nor cost each
+        # call the second that a silent one takes.
         try:
             self._read(deadline)
         except ConfigurationError:
-            if self._current is None:
-                raise
+            self._read_at = self._wall_clock() - _TTL + _PAUSE
 
     def _read(self, deadline: Deadline) -> None:
         token = _read_secret(self._secret, self._transport, deadline)

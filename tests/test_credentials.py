@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from archal_lambda import ArchalClient, Clones, ConfigurationError, Deadline, Request, Settings
+from archal_lambda import (
+    ArchalClient,
+    Clones,
+    ConfigurationError,
+    Deadline,
+    Request,
+    Response,
+    Settings,
+)
 from archal_lambda.core.redact import Secret
 from archal_lambda.core.tokens import TokenSecret
 from archal_lambda.credentials import FromExtension
 from archal_lambda.local import LocalArchal
 from archal_lambda.transports._urllib3 import UrllibTransport
+from archal_lambda.transports.mock import MockTransport
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:archal-AbCdEf"
 SESSION = "session" + "-of-the-function"
@@ -186,7 +196,88 @@ def test_a_failing_extension_does_not_stop_what_works(extension):
     clock[0] = 2000.0
 
     assert route.headers(Deadline.after(5)).pairs == before.pairs
-    assert route.renew(Deadline.after(5)) is False
+    assert route.renew(before, Deadline.after(5)) is False
+
+
+def test_a_failing_extension_is_left_alone_for_a_while(extension):
+    """While it fails, not every call pays for asking it; half a minute later it is asked again."""
+    clock = [1000.0]
+    route = credentials(extension, clock)
+    route.headers(Deadline.after(5))
+    extension.status = 500
+    reads = []
+    for moment in (1300.0, 1301.0, 1329.0, 1330.0, 1331.0):
+        clock[0] = moment
+        route.headers(Deadline.after(5))
+        reads.append(extension.reads)
+
+    assert reads == [2, 2, 2, 3, 3]
+
+
+def test_calls_refused_side_by_side_share_one_renewal(extension):
+    """Whoever comes second finds the new token there, and may try again with it."""
+    route = credentials(extension, [1000.0])
+    old = route.headers(Deadline.after(5))
+    extension.secret = "new" + "-token"
+
+    assert [route.renew(old, Deadline.after(5)) for _ in range(3)] == [True, True, True]
+    assert extension.reads == 2
+    new = route.headers(Deadline.after(5))
+    assert route.renew(new, Deadline.after(5)) is False
+    assert extension.reads == 3
+
+
+def test_many_calls_outlive_a_rotation(archal, extension):
+    """All calls that are under way when the secret is rotated succeed."""
+    extension.secret = "old" + "-token"
+    calls = [("github", Request("GET", "/user", token="t"))] * 8
+    with Clones.from_env(environ(archal, extension)) as clones:
+        clones["github"].get("/user", token="t")
+        extension.secret = archal.token
+        outcomes = clones.gather(calls)
+
+    assert [outcome.status_code for outcome in outcomes] == [200] * 8
+
+
+def test_waiting_for_anothers_read_is_under_the_calls_own_deadline(extension):
+    """One call reads from a silent extension; another one, with less time, does not wait for it."""
+    route = credentials(extension, [1000.0])
+    extension.hold.clear()
+    errors = []
+
+    def read():
+        with pytest.raises(ConfigurationError) as caught:
+            route.headers(Deadline.after(5))
+        errors.append(caught.value)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not extension.reads:
+        time.sleep(0.001)
+    with pytest.raises(ConfigurationError, match="no time was left for it"):
+        route.headers(Deadline.after(0.05))
+    assert errors == []  # the reading goes on
+    reader.join()
+    assert extension.reads == 1
+
+
+def test_any_401_of_the_control_plane_reads_the_secret_again(extension):
+    """No clone answers there, so the shape of the body does not matter."""
+    extension.secret = "old" + "-token"
+    seen = []
+
+    def control(request):
+        if request.url.endswith("/secretsmanager/get"):
+            return Response(200, json={"SecretString": extension.secret})
+        seen.append(request.headers["authorization"])
+        extension.secret = "new" + "-token"
+        return Response(401) if len(seen) == 1 else Response(200, json={"sessions": []})
+
+    settings = Settings.from_env(extension.variables)
+    with ArchalClient(settings, transport=MockTransport(control)) as client:
+        assert client.sessions.list() == []
+
+    assert seen == ["Bearer " + "old-token", "Bearer " + "new-token"]
 
 
 @pytest.mark.parametrize(

@@ -46,16 +46,17 @@ class FixedCredentials:
         """
         return self._credentials.headers(deadline)
 
-    async def renew(self, deadline: Deadline) -> bool:
+    async def renew(self, refused: Headers, deadline: Deadline) -> bool:
         """Say that there is nothing newer.
 
         Args:
+            refused: Unused.
             deadline: Unused.
 
         Returns:
             False.
         """
-        return self._credentials.renew(deadline)
+        return self._credentials.renew(refused, deadline)
 
 
 def connect(

@@ -102,14 +102,15 @@ class Credentials(Protocol):
         """
         ...
 
-    def renew(self, deadline: Deadline) -> bool:
-        """Look for newer ones, because those were refused.
+    def renew(self, refused: Headers, deadline: Deadline) -> bool:
+        """Look for newer ones, because some were refused.
 
         Args:
+            refused: What was refused.
             deadline: When this must be over.
 
         Returns:
-            True if the headers are others now.
+            True if there are others now.
         """
         ...
 
@@ -131,14 +132,15 @@ class AsyncCredentials(Protocol):
         """
         ...
 
-    async def renew(self, deadline: Deadline) -> bool:
-        """Look for newer ones, because those were refused.
+    async def renew(self, refused: Headers, deadline: Deadline) -> bool:
+        """Look for newer ones, because some were refused.
 
         Args:
+            refused: What was refused.
             deadline: When this must be over.
 
         Returns:
-            True if the headers are others now.
+            True if there are others now.
         """
         ...
 

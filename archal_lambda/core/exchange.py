@@ -52,10 +52,12 @@ class Plan(msgspec.Struct, frozen=True):
     Args:
         policy: How often and how soon to try again.
         retry_statuses: Statuses to try again after; none for a clone, whose answers are data.
+        direct: Whether Archal itself is asked, so that any 401 is about its token; a clone has 401s of its own.
     """
 
     policy: RetryPolicy
     retry_statuses: frozenset[int] = frozenset()
+    direct: bool = False
 
 
 class Send:

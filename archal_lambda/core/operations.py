@@ -37,7 +37,9 @@ T = TypeVar("T")
 
 # Two retries, a second or two in all: enough for a deployment's blip, short enough for an invocation.
 CONTROL_PLAN = Plan(
-    RetryPolicy(attempts=3, backoff=0.5), retry_statuses=frozenset({429, 502, 503, 504})
+    RetryPolicy(attempts=3, backoff=0.5),
+    retry_statuses=frozenset({429, 502, 503, 504}),
+    direct=True,
 )
 
 _MAX_IDEMPOTENCY_KEY = 200  # characters; Archal OpenAPI 0.3.0

@@ -154,19 +154,20 @@ class CredentialsAside:
         """
         return await self._ask(lambda: self._credentials.headers(deadline), deadline)
 
-    async def renew(self, deadline: Deadline) -> bool:
-        """Look for newer ones, because those were refused.
+    async def renew(self, refused: Headers, deadline: Deadline) -> bool:
+        """Look for newer ones, because some were refused.
 
         Args:
+            refused: What was refused.
             deadline: When this must be over.
 
         Returns:
-            True if the headers are others now.
+            True if there are others now.
 
         Raises:
             RequestTimeout: If no thread was free in time.
         """
-        return await self._ask(lambda: self._credentials.renew(deadline), deadline)
+        return await self._ask(lambda: self._credentials.renew(refused, deadline), deadline)
 
     async def _ask(self, question: Callable[[], T], deadline: Deadline) -> T:
         try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.calls import AsyncCredentials, Credentials, Terms
     from archal_lambda.core.deadline import Timeout
     from archal_lambda.core.exchange import Exchange
+    from archal_lambda.core.headers import Headers
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
     from archal_lambda.core.targets import BaseUrl
@@ -175,17 +176,18 @@ def call(
     """
     timeout, deadline = _limits(request, terms)
 
-    def attempt() -> Response:
-        addressed = request.addressed(base, terms.credentials.headers(deadline))
+    def attempt(headers: Headers) -> Response:
+        addressed = request.addressed(base, headers)
         steps = exchange(
             addressed, deadline=deadline, timeout=timeout, plan=terms.plan, jitter=jitter
         )
         return drive(steps, transport, sleep)
 
-    response = attempt()
-    if not (_refused(response) and terms.credentials.renew(deadline)):
+    headers = terms.credentials.headers(deadline)
+    response = attempt(headers)
+    if not (_refused(response, terms) and terms.credentials.renew(headers, deadline)):
         return response
-    return _joined(response, attempt())
+    return _joined(response, attempt(terms.credentials.headers(deadline)))
 
 
 async def acall(
@@ -215,17 +217,18 @@ async def acall(
     """
     timeout, deadline = _limits(request, terms)
 
-    async def attempt() -> Response:
-        addressed = request.addressed(base, await terms.credentials.headers(deadline))
+    async def attempt(headers: Headers) -> Response:
+        addressed = request.addressed(base, headers)
         steps = exchange(
             addressed, deadline=deadline, timeout=timeout, plan=terms.plan, jitter=jitter
         )
         return await drive_async(steps, transport, sleep)
 
-    response = await attempt()
-    if not (_refused(response) and await terms.credentials.renew(deadline)):
+    headers = await terms.credentials.headers(deadline)
+    response = await attempt(headers)
+    if not (_refused(response, terms) and await terms.credentials.renew(headers, deadline)):
         return response
-    return _joined(response, await attempt())
+    return _joined(response, await attempt(await terms.credentials.headers(deadline)))
 
 
 def jitter() -> float:
@@ -245,9 +248,11 @@ def _limits(request: Request, terms: Terms[Any]) -> tuple[Timeout, Deadline]:
     return timeout, terms.deadline.within(timeout.total)
 
 
-def _refused(response: Response) -> bool:
+def _refused(response: Response, terms: Terms[Any]) -> bool:
     # A refusal at the route never reached the clone, so that any method may be sent once more.
-    return response.status_code == _UNAUTHORIZED and response.rejected_by == "route"
+    return response.status_code == _UNAUTHORIZED and (
+        terms.plan.direct or response.rejected_by == "route"
+    )
 
 
 def _joined(first: Response, second: Response) -> Response:
