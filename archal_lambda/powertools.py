@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -18,8 +19,6 @@ from archal_lambda.core.models import decode
 from archal_lambda.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aws_lambda_powertools import Logger, Metrics
 
     from archal_lambda.core.calls import CallHook, CallRecord
@@ -67,6 +66,8 @@ def read_json(event: Mapping[str, Any], type: type[T]) -> T:  # noqa: A002 - as 
     Raises:
         DecodeError: If there is no body, or it is of another shape; the message shows no value of it.
     """
+    if not isinstance(event, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever may invoke it may send anything
+        raise DecodeError("the event is no HTTP event")
     body = event.get("body")
     content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
     if event.get("isBase64Encoded") is True:

@@ -7,7 +7,7 @@ A record's body is `{"name": …, "steps": [{"clone": "github", "method": "POST"
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
@@ -30,6 +30,12 @@ logger = Logger()
 metrics = Metrics(namespace="ArchalLambda")
 # An error for the whole batch would return the good records, too.
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+class Batch(msgspec.Struct, rename="pascal"):
+    """An SQS event, as far as it must be one."""
+
+    records: list[Any] = []
 
 
 class Step(msgspec.Struct):
@@ -111,6 +117,20 @@ def one_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     metrics.add_metric("ScenariosPassed", MetricUnit.Count, 1)
 
 
+def has_id(record: Any) -> bool:  # noqa: ANN401 - an event may hold anything
+    """Tell whether a record can be reported.
+
+    Args:
+        record: A member of `Records`.
+
+    Returns:
+        True if it has an id.
+    """
+    return isinstance(record, dict) and isinstance(
+        cast("dict[str, Any]", record).get("messageId"), str
+    )
+
+
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -122,8 +142,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         `batchItemFailures` with the ids of the records to return.
+
+    Raises:
+        ValueError: If the event is no SQS event.
     """
-    records: list[dict[str, Any]] = event.get("Records", [])
+    metrics.add_metric("Invocations", MetricUnit.Count, 1)
+    batch = msgspec.convert(event, Batch)
+    # Only a record with an id can be reported; SQS gives one to each.
+    records = [record for record in batch.records if has_id(record)]
+    if len(records) < len(batch.records):
+        logger.error("records left out", extra={"count": len(batch.records) - len(records)})
     metrics.add_metric("Records", MetricUnit.Count, len(records))
     with processor(records, one_record, context):
         processor.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools

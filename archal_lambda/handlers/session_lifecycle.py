@@ -17,8 +17,10 @@ from archal_lambda import ArchalClient, Deadline, RequestTimeout
 if TYPE_CHECKING:
     from archal_lambda.core.deadline import LambdaContext
 
-# What stopping the session and answering may take. A running session is billed, so this comes first.
-CLEAN_UP_SECONDS = 25.0
+CALL_SECONDS = 10.0  # longest that one call to Archal may take
+# What stopping the session and answering may take: a session whose creation got no answer takes a call to find it
+# and a call to stop it. A running session is billed, so this comes first.
+CLEAN_UP_SECONDS = 2 * CALL_SECONDS + 5.0
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
 
 logger = Logger()
@@ -72,7 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         seconds = elapsed
 
     with (
-        ArchalClient.from_env() as client,
+        ArchalClient.from_env(timeout=CALL_SECONDS) as client,
         client.sessions.open(
             clones=[check.clone],
             ttl_seconds=check.ttl_seconds,

@@ -7,7 +7,7 @@ costs money until its time to live is over. Unless `dry_run` is false it only re
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # No further session is begun with less than this left; one DELETE may take 15 s.
 RESERVE_SECONDS = 20.0
+Seconds = Annotated[int, msgspec.Meta(ge=0)]  # below it, even the youngest session would be too old
 
 logger = Logger()
 metrics = Metrics(namespace="ArchalLambda")
@@ -28,7 +29,7 @@ metrics = Metrics(namespace="ArchalLambda")
 class Sweep(msgspec.Struct):
     """What to stop."""
 
-    max_age_seconds: int = 7200
+    max_age_seconds: Seconds = 7200
     dry_run: bool = True
 
 
@@ -75,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 client.sessions.delete(session.session_id)
             except NotFoundError:
                 pass  # it ended by itself meanwhile
-            except ArchalError as error:
+            except (ArchalError, ValueError) as error:  # one session never keeps the others running
                 logger.warning("session not stopped", extra={"reason": str(error)})
                 report.failed.append(session.session_id)
                 continue
@@ -83,6 +84,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("SessionsFound", MetricUnit.Count, report.found)
     metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
     metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
+    metrics.add_metric("SessionsSkipped", MetricUnit.Count, len(report.skipped))
     result: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("sessions swept", extra={"report": result})
     return result

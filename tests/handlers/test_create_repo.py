@@ -74,6 +74,14 @@ def test_base64_body_is_accepted(archal):
     assert invoke(encoded, isBase64Encoded=True)[0] == 201
 
 
+@pytest.mark.parametrize("event", [None, [], "x", 5])
+def test_an_event_that_is_none_is_400(archal, event):
+    """Whoever may invoke the function may send anything; no clone is asked."""
+    result = create_repo.handler(event, LocalContext(timeout=5.0))
+
+    assert (result["statusCode"], archal.requests) == (400, ())
+
+
 @pytest.mark.parametrize(
     ("body", "changes"),
     [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from archal_lambda import ArchalClient, ArchalError
+from archal_lambda import ArchalClient, ArchalError, RequestTimeout
 from archal_lambda.handlers import agent, scenario_worker, session_lifecycle, session_sweeper
 from archal_lambda.local import LocalArchal, LocalContext
 from archal_lambda.sessions import Sessions
@@ -98,6 +99,21 @@ def test_lifecycle_stops_a_session_that_starts_too_slowly(point_at):
         assert sessions(local) == []
 
 
+def test_lifecycle_finds_and_stops_a_session_within_its_time(point_at, monkeypatch):
+    """An Archal that never answers costs the time there is, and the two calls kept for the end fit in."""
+    monkeypatch.setattr(session_lifecycle, "CALL_SECONDS", 0.4)
+    monkeypatch.setattr(session_lifecycle, "CLEAN_UP_SECONDS", 2.0)
+    context = LocalContext(timeout=2.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ARCHAL_TOKEN", "t")
+        monkeypatch.setenv("ARCHAL_LAMBDA_API_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(RequestTimeout) as caught:
+            session_lifecycle.handler({}, context)
+
+    assert "may still be billed" in caught.value.__notes__[0]
+    assert context.get_remaining_time_in_millis() > 500
+
+
 # --- scenario_worker
 
 
@@ -161,6 +177,31 @@ def test_an_empty_batch_is_fine(archal):
     assert failed(scenario_worker.handler({}, LocalContext())) == []
 
 
+@pytest.mark.parametrize("payload", [None, [], "x", 5, {"Records": None}, {"Records": "abc"}])
+def test_worker_refuses_what_is_no_sqs_event(archal, payload):
+    """It is said, so that the records, if there are any, come again."""
+    with pytest.raises(ValueError, match="Expected"):
+        scenario_worker.handler(payload, LocalContext(timeout=60.0))
+
+
+def test_records_that_sqs_did_not_make_fail_no_others(archal):
+    """Without an id a record cannot be reported and is left out; without a body it fails alone."""
+    template, other = event("scenario_worker")["Records"]
+    odd = [None, 5, {**template, "messageId": None}, {"body": template["body"]}]
+    bodiless = [
+        {"messageId": "none"},
+        {"messageId": "null", "body": None},
+        {"messageId": "n", "body": {}},
+    ]
+
+    result = scenario_worker.handler(
+        {"Records": [*odd, *bodiless, template, other]}, LocalContext(timeout=60.0)
+    )
+
+    assert failed(result) == ["none", "null", "n"]
+    assert [call.status for call in archal.requests] == [201, 200, 404]
+
+
 # --- session_sweeper
 
 
@@ -195,6 +236,20 @@ def test_sweeper_stops_old_sessions(old):
     assert client.sessions.list() == []
 
 
+@pytest.mark.parametrize(
+    "payload", [None, [], {"max_age_seconds": -1}, {"max_age_seconds": "7"}, {"dry_run": "false"}]
+)
+def test_sweeper_refuses_what_could_be_a_mistake(old, payload):
+    """It stops nothing that it was not asked for in so many words."""
+    _, client = old
+    given = {"dry_run": False, **payload} if isinstance(payload, dict) else payload
+
+    with pytest.raises(ValueError, match="Expected"):
+        session_sweeper.handler(given, LocalContext(timeout=60.0))
+
+    assert len(client.sessions.list()) == 3
+
+
 def test_sweeper_leaves_young_sessions_alone(old):
     """Sessions younger than the limit are not touched."""
     payload = {"dry_run": False, "max_age_seconds": 4 * 3600}
@@ -211,14 +266,15 @@ def test_sweeper_stops_when_time_runs_out(old):
     assert len(report["skipped"]) == 3
 
 
-def test_sweeper_goes_on_after_a_failure(old, monkeypatch):
+@pytest.mark.parametrize("error", [ArchalError("not this one"), ValueError("no id")])
+def test_sweeper_goes_on_after_a_failure(old, monkeypatch, error):
     """A session that cannot be stopped is reported; one that is gone counts as stopped."""
     delete = Sessions.delete
-    outcomes = iter([RuntimeError, None, None])
+    outcomes = iter([error, None, None])
 
     def flaky(self, session_id):
-        if next(outcomes) is RuntimeError:
-            raise ArchalError("not this one")
+        if outcome := next(outcomes):
+            raise outcome
         delete(self, session_id)
         delete(self, session_id)  # a second DELETE is 404
 
