@@ -12,6 +12,8 @@ from archal_lambda.cli._function import find_function
 from archal_lambda.core.settings import process_environ
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archal_lambda.cli._function import Outcome
 
 __all__ = ["harness"]
@@ -22,7 +24,11 @@ _FAILED = 400
 @click.command()
 @click.argument("handler_or_function")
 @click.option(
-    "--timeout", default=170, show_default=True, help="Seconds; `archal run` itself waits 180."
+    "--timeout",
+    type=click.IntRange(min=1),
+    default=170,
+    show_default=True,
+    help="Seconds; `archal run` itself waits 180.",
 )
 def harness(handler_or_function: str, timeout: int) -> int:
     """Run a handler under the contract of `archal run`.
@@ -38,8 +44,9 @@ def harness(handler_or_function: str, timeout: int) -> int:
     function = find_function(handler_or_function, Path("template.yaml"), timeout=timeout)
     outcome = function.invoke({"task": task}, {}, capture=False)
     text, calls = _read(outcome)
-    _write(environ.get("AGENT_METRICS_FILE"), _metrics(calls, completed=text is not None))
-    _write(environ.get("AGENT_TRACE_FILE"), {"version": 1, "final": text, "events": calls})
+    trace = {"version": 1, "final": text, "events": calls}
+    _write(environ, "AGENT_METRICS_FILE", _metrics(calls, completed=text is not None))
+    _write(environ, "AGENT_TRACE_FILE", trace)
     if text is not None:
         click.echo(json.dumps({"text": text}))
         return 0
@@ -57,12 +64,14 @@ def _read(outcome: Outcome) -> tuple[str | None, list[dict[str, Any]]]:
         return None, []
     fields = cast("dict[str, Any]", result)
     text, calls = fields.get("text"), fields.get("calls")
-    listed = cast("list[dict[str, Any]]", calls) if isinstance(calls, list) else []
-    return text if isinstance(text, str) else None, listed
+    listed = cast("list[object]", calls) if isinstance(calls, list) else []
+    made = [cast("dict[str, Any]", call) for call in listed if isinstance(call, dict)]
+    return text if isinstance(text, str) else None, made
 
 
 def _metrics(calls: list[dict[str, Any]], *, completed: bool) -> dict[str, Any]:
-    failed = sum(1 for call in calls if not (call.get("status") or _FAILED) < _FAILED)
+    statuses = [call.get("status") for call in calls]
+    failed = sum(1 for status in statuses if not isinstance(status, int) or status >= _FAILED)
     return {
         "version": 1,
         "toolCallCount": len(calls),
@@ -71,6 +80,12 @@ def _metrics(calls: list[dict[str, Any]], *, completed: bool) -> dict[str, Any]:
     }
 
 
-def _write(path: str | None, content: dict[str, Any]) -> None:
-    if path:
+def _write(environ: Mapping[str, str], variable: str, content: dict[str, Any]) -> None:
+    path = environ.get(variable)
+    if not path:
+        return
+    try:
         Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+        raise click.ClickException(f"{variable}: cannot write {path}: {problem}") from None
