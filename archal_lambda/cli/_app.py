@@ -14,7 +14,7 @@ from archal_lambda.cli._harness import harness
 from archal_lambda.cli._invoke import invoke
 from archal_lambda.cli._local import local
 from archal_lambda.cli._session import session
-from archal_lambda.errors import ArchalError, BadRequestError
+from archal_lambda.errors import ArchalError, BadRequestError, SessionEndedError
 
 __all__ = ["run"]
 
@@ -56,6 +56,7 @@ def run(args: list[str] | None = None) -> int:
         OSError,
     ) as error:
         message, code = _described(error)
+        message = " ".join([message, *getattr(error, "__notes__", [])])
         click.echo(f"archal-lambda: error: {' '.join(message.split())}", err=True)
         return code
     return result if isinstance(result, int) else 0
@@ -70,10 +71,10 @@ def _described(error: BaseException) -> tuple[str, int]:
         return error.format_message(), error.exit_code  # 2 for wrong usage
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return "interrupted", 130
-    if isinstance(error, BadRequestError) and error.detail:
-        return f"{error}: {error.detail}", 1
     if isinstance(error, ArchalError):  # before the built-ins it may be, too
-        return str(error), 1
+        reason = error.detail if isinstance(error, BadRequestError) else None
+        reason = error.last_error if isinstance(error, SessionEndedError) else reason
+        return f"{error}: {reason}" if reason else str(error), 1
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__, 1
     return str(error), 2  # an argument that a request refuses

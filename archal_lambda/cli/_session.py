@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from archal_lambda.client import ArchalClient
+from archal_lambda.core.lifecycle import telling_of_a_failed_stop
 from archal_lambda.core.models import encode
 
 if TYPE_CHECKING:
@@ -43,12 +45,14 @@ def create(
     """Create a session and print it as JSON."""
     pairs: dict[str, str] = {}
     for seed in seeds:
-        clone, _, pairs[clone] = seed.partition(":")
+        clone, colon, pairs[clone] = seed.partition(":")
+        if not (clone and colon and pairs[clone]):
+            raise click.BadParameter(f"{seed!r} is not CLONE:SEED", param_hint="'--seed'")
     with ArchalClient.from_env() as client:
         made = client.sessions.create(
             clones=clones, ttl_seconds=ttl, rate_limit=rate_limit, seeds=pairs or None
         )
-        _show(_wait(client, made.session_id, 120.0) if wait else made)
+        _show(_wait_or_stop(client, made.session_id) if wait else made)
 
 
 @session.command()
@@ -85,18 +89,29 @@ def delete(session_id: str) -> None:
     click.echo(f"{session_id} is stopped", err=True)
 
 
+def _wait_or_stop(client: ArchalClient, session_id: str) -> Session:
+    try:
+        return _wait(client, session_id, 120.0)
+    except (
+        BaseException
+    ) as error:  # nobody was told of the session yet, so nobody else would stop it
+        with telling_of_a_failed_stop(error):
+            client.sessions.delete(session_id)
+        raise
+
+
 def _wait(client: ArchalClient, session_id: str, timeout: float) -> Session:
     console = Console(stderr=True)
     if not console.is_terminal:
         return client.sessions.wait_until_running(session_id, timeout=timeout)
-    with console.status(f"{session_id} ...") as status:
-        return client.sessions.wait_until_running(
-            session_id,
-            timeout=timeout,
-            on_progress=lambda seen, elapsed: status.update(
-                f"{session_id} is {seen.status}, {elapsed:.0f} s"
-            ),
-        )
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(session_id)
+
+        def show(seen: Session, _: float) -> None:
+            progress.update(task, description=f"{session_id} is {seen.status}")
+
+        return client.sessions.wait_until_running(session_id, timeout=timeout, on_progress=show)
 
 
 def _show(session: Session) -> None:

@@ -21,7 +21,7 @@ __all__ = ["Session", "SessionList", "SessionName", "decode", "decode_plain", "e
 
 T = TypeVar("T")
 # A time without a zone is refused: it cannot be compared with now.
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _PATH = re.compile(
     r" - at `(?:key` in `)?(?P<path>\$[^`]*)`\Z"
@@ -57,8 +57,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     clone_ids: list[str]
     endpoints: dict[str, str]
     api_base_urls: dict[str, str]
-    created_at: Moment
-    expires_at: Moment
+    created_at: _Moment
+    expires_at: _Moment
     alive: bool | None = None
     mcp: dict[str, str] = {}
     resolved_seeds: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     scenario_id: str | None = None
     batch_id: str | None = None
     batch_suite_name: str | None = None
-    ended_at: Moment | None = None
+    ended_at: _Moment | None = None
     last_error: str | None = None
 
 

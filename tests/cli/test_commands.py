@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -11,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from archal_lambda import Settings
+from archal_lambda import ArchalClient, ArchalError, SessionEndedError, Settings
 from archal_lambda.cli._app import run
 from archal_lambda.local import LocalArchal
+from archal_lambda.sessions import Sessions
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = re.compile(r"ARCHAL_\w+|AGENT_\w+")
@@ -305,6 +308,100 @@ def test_session_commands(cli, archal):
     assert cli("session", "delete", made)[0] == 1
 
 
+@pytest.mark.parametrize("seed", ["github", "github:", ":small-project", ""])
+def test_session_create_refuses_a_seed_that_is_none(cli, archal, seed):
+    """It is wrong usage, and nothing is created."""
+    code, _, err = cli("session", "create", "--clone", "github", "--seed", seed)
+
+    assert code == 2
+    assert "is not CLONE:SEED" in one_error(err)
+    assert archal.requests == ()
+
+
+def start(*args):
+    """Start a command whose stderr is a terminal; give the process and the terminal."""
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-c", "from archal_lambda.cli import main; main()", *args]
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, env=environ, text=True)
+    os.close(end)
+    return process, terminal
+
+
+def shown(terminal, text):
+    """Read a terminal until it has shown a text, or its end; give all that was read."""
+    seen = ""
+    while text not in seen:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the program has ended
+            break
+        if not piece:
+            break
+        seen += piece.decode(errors="replace")
+    return seen
+
+
+@pytest.fixture
+def slow_archal(monkeypatch):
+    """A local Archal whose sessions take a while to start."""
+    with LocalArchal(startup_delay=1.2) as local:
+        for name, value in local.environ.items():
+            monkeypatch.setenv(name, value)
+        yield local
+
+
+def test_session_create_shows_how_long_it_waits(slow_archal):
+    """On a terminal a line tells the state and the seconds; stdout has the running session only."""
+    process, terminal = start("session", "create", "--clone", "github", "--wait")
+    seen = shown(terminal, "nothing like this")
+    out, _ = process.communicate(timeout=20)
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert json.loads(out)["status"] == "running"
+    assert "is starting" in seen
+    assert "0:00:00" in seen
+    assert "0:00:01" in seen
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)]
+)
+def test_an_interrupted_wait_for_a_new_session_stops_it(slow_archal, number, code):
+    """Nobody was told of it, and it would be billed."""
+    process, terminal = start("session", "create", "--clone", "github", "--wait")
+    assert "is starting" in shown(terminal, "is starting")
+    process.send_signal(number)
+    shown(terminal, "nothing like this")
+    out, _ = process.communicate(timeout=20)
+    os.close(terminal)
+
+    assert (process.returncode, out) == (code, "")
+    assert [call.method for call in slow_archal.requests][-1] == "DELETE"
+    with ArchalClient.from_env(slow_archal.environ) as client:
+        assert [one.session_id for one in client.sessions.list()] == [slow_archal.session_id]
+
+
+def test_why_a_session_failed_is_said(cli, archal, monkeypatch):
+    """In Archal's words; and that it could not be stopped, if so."""
+
+    def fail(self, session_id, **_):
+        raise SessionEndedError(session_id, "failed", "no capacity left")
+
+    def keep(self, session_id):
+        raise ArchalError("not now")
+
+    monkeypatch.setattr(Sessions, "wait_until_running", fail)
+    monkeypatch.setattr(Sessions, "delete", keep)
+
+    code, out, err = cli("session", "create", "--clone", "github", "--wait")
+
+    assert (code, out) == (1, "")
+    assert "is failed: no capacity left" in one_error(err)
+    assert "may still be billed: not now" in one_error(err)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_local_serves_until_a_signal(cli, number, monkeypatch):
     """`local --json` prints one line when ready, serves, and ends cleanly on both signals."""
@@ -371,6 +468,8 @@ def agents(handlers):
         "def calls(event, context):\n"
         "    return {'text': 'done', 'calls': [{'method': 'GET', 'path': '/x', 'status': s}"
         " for s in (200, 404, None)]}\n"
+        "def odd_calls(event, context):\n"
+        "    return {'text': 'done', 'calls': [1, None, {'status': '200'}, {}, {'status': 200}]}\n"
         "def nothing(event, context):\n"
         "    return {'statusCode': 200}\n"
         "def number(event, context):\n"
@@ -405,6 +504,41 @@ def test_harness_writes_metrics_and_trace(cli, agents, monkeypatch):
     assert metrics["exitReason"] == "completed"
     assert trace["final"] == "done"
     assert [one["status"] for one in trace["events"]] == [200, 404, None]
+
+
+def test_harness_counts_only_calls(cli, agents, monkeypatch):
+    """What is no call is left out; one without a status did not succeed."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+    monkeypatch.setenv("AGENT_METRICS_FILE", str(agents / "metrics.json"))
+
+    code, out, _ = cli("harness", "agents.odd_calls")
+
+    assert (code, json.loads(out)) == (0, {"text": "done"})
+    metrics = json.loads((agents / "metrics.json").read_text())
+    assert (metrics["toolCallCount"], metrics["toolErrorCount"]) == (3, 2)
+
+
+@pytest.mark.parametrize("variable", ["AGENT_METRICS_FILE", "AGENT_TRACE_FILE"])
+def test_harness_names_the_file_it_cannot_write(cli, agents, monkeypatch, variable):
+    """The variable and the path; there is no answer without what Archal asked for."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+    monkeypatch.setenv(variable, str(agents / "none" / "file.json"))
+
+    code, out, err = cli("harness", "agents.text")
+
+    assert (code, out) == (1, "")
+    assert f"{variable}: cannot write {agents}" in one_error(err.splitlines()[-1])
+
+
+@pytest.mark.parametrize("timeout", ["0", "-5", "x"])
+def test_harness_refuses_a_timeout_that_is_none(cli, agents, monkeypatch, timeout):
+    """It is wrong usage."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+
+    code, _, err = cli("harness", "agents.text", "--timeout", timeout)
+
+    assert code == 2
+    assert "--timeout" in one_error(err)
 
 
 @pytest.mark.parametrize(
