@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         TeardownFailedError,
         TransportError,
         UnknownCloneError,
+        UpgradeRequiredError,
     )
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "Timeout",
     "TransportError",
     "UnknownCloneError",
+    "UpgradeRequiredError",
     "__version__",
     "errors",
 ]

@@ -18,6 +18,7 @@ no error here may hold a token, a header value, a body or a query string in its 
         ├── AuthenticationError             401
         ├── PermissionDeniedError           403
         ├── NotFoundError                   404
+        ├── UpgradeRequiredError            426
         ├── RateLimitError                  429
         ├── ServerError                     5xx
         │   └── TeardownFailedError         502 on DELETE of a session
@@ -56,6 +57,7 @@ __all__ = [
     "TeardownFailedError",
     "TransportError",
     "UnknownCloneError",
+    "UpgradeRequiredError",
 ]
 
 Phase = Literal["resolve", "connect", "tls", "send", "headers", "body", "backoff"]
@@ -243,6 +245,10 @@ class PermissionDeniedError(StatusError):
 
 class NotFoundError(StatusError):
     """404: there is no such thing."""
+
+
+class UpgradeRequiredError(StatusError):
+    """426: Archal takes this client for an outdated one; trying again does not help."""
 
 
 class RateLimitError(StatusError):

@@ -28,6 +28,7 @@ _BY_STATUS: dict[int, type[errors.StatusError]] = {
     401: errors.AuthenticationError,
     403: errors.PermissionDeniedError,
     404: errors.NotFoundError,
+    426: errors.UpgradeRequiredError,
     429: errors.RateLimitError,
 }
 

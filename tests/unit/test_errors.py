@@ -48,6 +48,7 @@ SAMPLES = {
             errors.AuthenticationError,
             errors.PermissionDeniedError,
             errors.NotFoundError,
+            errors.UpgradeRequiredError,
             errors.RateLimitError,
             errors.ServerError,
             errors.TeardownFailedError,

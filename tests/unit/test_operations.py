@@ -217,7 +217,7 @@ DELETE = Request("DELETE", "/api/sessions/ses-1")
         (403, errors.PermissionDeniedError),
         (404, errors.NotFoundError),
         (409, errors.StatusError),
-        (426, errors.StatusError),
+        (426, errors.UpgradeRequiredError),
         (429, errors.RateLimitError),
         (500, errors.ServerError),
         (503, errors.ServerError),

@@ -108,7 +108,7 @@ STATUSES = [
     (404, errors.NotFoundError),
     (409, errors.StatusError),
     (422, errors.StatusError),
-    (426, errors.StatusError),
+    (426, errors.UpgradeRequiredError),
     (429, errors.RateLimitError),
     (500, errors.ServerError),
     (502, errors.ServerError),

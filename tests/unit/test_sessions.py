@@ -136,7 +136,7 @@ def test_a_wrong_field_sends_nothing(fields, error, named):
         (403, errors.PermissionDeniedError, 1),
         (404, errors.NotFoundError, 1),
         (409, errors.StatusError, 1),
-        (426, errors.StatusError, 1),
+        (426, errors.UpgradeRequiredError, 1),
         (429, errors.RateLimitError, 3),
         (500, errors.ServerError, 1),
         (502, errors.ServerError, 3),
