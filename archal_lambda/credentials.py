@@ -172,6 +172,11 @@ class _NamedToken(msgspec.Struct):
 
 
 def _read_secret(secret: TokenSecret, transport: Transport, deadline: Deadline) -> Secret:
+    if not secret.session_token.reveal():
+        raise ConfigurationError(
+            _VARIABLE,
+            "could not be read: AWS_SESSION_TOKEN is not set; Lambda sets it, but not under SnapStart",
+        )
     # AWS Secrets Manager user guide, "Use AWS Secrets Manager secrets in AWS Lambda functions".
     request = Request("GET", "/secretsmanager/get", params={"secretId": secret.name}).addressed(
         BaseUrl(f"http://localhost:{secret.port}"),

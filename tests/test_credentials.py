@@ -327,12 +327,30 @@ def test_no_extension_is_said(archal, extension):
         clones["github"].get("/user", token="t")
 
 
+@pytest.mark.parametrize("missing", ["", None])
+def test_without_lambdas_own_token_nothing_is_asked(archal, extension, missing):
+    """The extension would refuse it; the error names what is missing, not a permission."""
+    variables = environ(archal, extension) | {"AWS_SESSION_TOKEN": missing}
+    present = {name: value for name, value in variables.items() if value is not None}
+    with (
+        Clones.from_env(present) as clones,
+        pytest.raises(ConfigurationError, match="AWS_SESSION_TOKEN is not set"),
+    ):
+        clones["github"].get("/user", token="t")
+
+    assert extension.reads == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "variable"),
     [
         ({"ARCHAL_TOKEN_SECRET": "has spaces"}, "ARCHAL_TOKEN_SECRET"),
         (
             {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": "http"},
+            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+        ),
+        (
+            {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": "65536"},
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
         ),
     ],

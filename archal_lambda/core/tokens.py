@@ -24,6 +24,7 @@ _NAME = re.compile(
     r"[A-Za-z0-9/_+=.@:-]{1,2048}"
 )  # AWS Secrets Manager API, GetSecretValue: SecretId
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LAST_PORT = 65_535
 
 
 class TokenSecret(msgspec.Struct, frozen=True):
@@ -45,7 +46,7 @@ class TokenSecret(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigurationError("ARCHAL_TOKEN_SECRET", "must be the name or ARN of a secret")
-        if not _PORT.fullmatch(self.port):
+        if not _PORT.fullmatch(self.port) or int(self.port) > _LAST_PORT:
             raise ConfigurationError(
                 "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "must be a port number"
             )
