@@ -39,7 +39,7 @@ def demo() -> int:
             function = Function(
                 _HANDLER, name="CreateRepo", variables={"POWERTOOLS_SERVICE_NAME": "demo"}
             )
-            outcome = function.invoke(event, settings.variables(), capture=True)
+            outcome = function.invoke(event, settings=settings, capture=True)
         _step(console, f"session {settings.session_id} deleted")
         calls = [record for record in archal.requests if record.clone is not None]
     _show(console, outcome, calls)

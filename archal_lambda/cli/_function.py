@@ -1,7 +1,6 @@
-"""Functions: found by name, run in a process of their own.
+"""Functions, run in a process of their own.
 
-This module owns what `HANDLER_OR_FUNCTION` means, and the environment and limits a function gets. It must not
-print.
+This module owns the environment and the limits a function gets. It must not print.
 """
 
 from __future__ import annotations
@@ -12,16 +11,17 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import click
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from archal_lambda.core.settings import process_environ
+from archal_lambda.core.variables import is_setting
 
-__all__ = ["Function", "Outcome", "find_function"]
+if TYPE_CHECKING:
+    from archal_lambda.core.settings import Settings
 
-_DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
+__all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
+
+DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
 _INIT_LIMIT = 30  # seconds for importing the handler; Lambda allows 10
 
 
@@ -56,16 +56,19 @@ class Function:
     handler: str
     name: str = "local"
     root: Path = field(default_factory=Path.cwd)
-    timeout: int = _DEFAULT_TIMEOUT
+    timeout: int = DEFAULT_TIMEOUT
     memory: int = 512
     variables: dict[str, str] = field(default_factory=dict[str, str])
 
-    def invoke(self, event: object, variables: dict[str, str], *, capture: bool) -> Outcome:
+    def invoke(
+        self, event: object, *, settings: Settings | None = None, capture: bool = False
+    ) -> Outcome:
         """Run the handler once.
 
         Args:
             event: The event.
-            variables: Variables on top of the function's own.
+            settings: The settings it gets, in place of any that this process or the template has; None leaves
+                it those.
             capture: Keep the log for the outcome instead of passing it on to stderr as it comes.
 
         Returns:
@@ -85,7 +88,7 @@ class Function:
                 input=json.dumps(order),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if capture else None,
-                env=self._environ(variables),
+                env=self._environ(settings),
                 text=True,
                 encoding="utf-8",
                 timeout=self.timeout + _INIT_LIMIT,
@@ -94,99 +97,32 @@ class Function:
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
-            return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds", "")
+            return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds")
         log = child.stderr or ""
         if child.returncode == -signal.SIGALRM:
             message = f"Task timed out after {self.timeout:.2f} seconds"
-            return Outcome(
-                error={"errorType": "Sandbox.Timedout", "errorMessage": message}, log=log
-            )
+            return _failed("Sandbox.Timedout", message, log)
         if child.returncode != 0 or not child.stdout:
             message = f"the process ended with exit code {child.returncode}"
-            return Outcome(
-                error={"errorType": "Runtime.ExitError", "errorMessage": message}, log=log
-            )
+            return _failed("Runtime.ExitError", message, log)
         outcome = json.loads(child.stdout)
         return Outcome(outcome.get("result"), outcome.get("error"), log)
 
-    def _environ(self, variables: dict[str, str]) -> dict[str, str]:
+    def _environ(self, settings: Settings | None) -> dict[str, str]:
         # As `sam local` does it: what the shell has wins over the template, if it is declared there at all.
-        declared = self.variables
-        environ = process_environ({})
-        shell = {name: environ[name] for name in declared if environ.get(name)}
-        settings = {
+        process = process_environ({})
+        shell = {name: process[name] for name in self.variables if process.get(name)}
+        lambdas = {
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout),
         }
-        return {**environ, **settings, **declared, **shell, **variables}
+        environ = {**process, **lambdas, **self.variables, **shell}
+        if settings is None:
+            return environ
+        # One left over could lead a call to the real Archal, or fail it.
+        others = {name: text for name, text in environ.items() if not is_setting(name)}
+        return others | settings.variables()
 
 
-def _failed(kind: str, message: str, log: str) -> Outcome:
+def _failed(kind: str, message: str, log: str = "") -> Outcome:
     return Outcome(error={"errorType": kind, "errorMessage": message}, log=log)
-
-
-def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
-    """Find a function by what the user calls it.
-
-    Args:
-        name: `module.function`, or the logical id of a function in the template.
-        template: A SAM template.
-        timeout: Seconds of an invocation; None takes the template's.
-
-    Returns:
-        The function.
-
-    Raises:
-        click.UsageError: If there is none.
-    """
-    if "." in name:
-        return Function(handler=name, timeout=timeout or _DEFAULT_TIMEOUT)
-    if not template.is_file():
-        raise click.UsageError(f"{name} is no module.function, and there is no {template}")
-    document = _load(template)
-    resources = document.get("Resources", {})
-    known = [
-        key for key, value in resources.items() if value.get("Type") == "AWS::Serverless::Function"
-    ]
-    if name not in known:
-        raise click.UsageError(
-            f"{template} has no function {name}; it has {', '.join(known) or 'none'}"
-        )
-    shared = document.get("Globals", {}).get("Function", {})
-    own = resources[name].get("Properties", {})
-    properties = {**shared, **own}
-    variables = {**_variables(shared), **_variables(own)}
-    return Function(
-        handler=properties["Handler"],
-        name=name,
-        root=template.resolve().parent,
-        timeout=timeout or int(properties.get("Timeout", 3)),
-        memory=int(properties.get("MemorySize", 128)),
-        variables=variables,
-    )
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads templates; CloudFormation's tags (!Ref and the like) become None."""
-
-
-def _no_value(*_: object) -> None:
-    return None
-
-
-_Loader.add_multi_constructor("!", _no_value)  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
-
-
-def _load(template: Path) -> dict[str, Any]:
-    try:
-        document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError:
-        document = None
-    if not isinstance(document, dict):
-        raise click.UsageError(f"{template} is no SAM template")
-    return cast("dict[str, Any]", document)
-
-
-def _variables(properties: dict[str, Any]) -> dict[str, str]:
-    declared = properties.get("Environment", {}).get("Variables", {})
-    return {name: value if isinstance(value, str) else "" for name, value in declared.items()}

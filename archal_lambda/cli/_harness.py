@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from archal_lambda.cli._function import find_function
+from archal_lambda.cli._template import find_function
 from archal_lambda.core.settings import process_environ
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def harness(handler_or_function: str, timeout: int) -> int:
     if not task:
         raise click.ClickException("AGENT_TASK is not set; it must hold the task's text")
     function = find_function(handler_or_function, Path("template.yaml"), timeout=timeout)
-    outcome = function.invoke({"task": task}, {}, capture=False)
+    outcome = function.invoke({"task": task})
     text, calls = _read(outcome)
     trace = {"version": 1, "final": text, "events": calls}
     _write(environ, "AGENT_METRICS_FILE", _metrics(calls, completed=text is not None))

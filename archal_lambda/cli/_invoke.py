@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archal_lambda.cli._function import find_function
 from archal_lambda.cli._local import request_line
+from archal_lambda.cli._template import find_function
 from archal_lambda.client import ArchalClient
 from archal_lambda.core.settings import Settings
 from archal_lambda.local import LocalArchal
@@ -49,10 +49,10 @@ def invoke(handler_or_function: str, event: Path | None, template: Path, *, on_l
     function = find_function(handler_or_function, template)
     payload = _read_event(event)
     if not on_local:
-        outcome = function.invoke(payload, {}, capture=False)
+        outcome = function.invoke(payload)
     else:
         with LocalArchal() as archal, local_session(archal) as settings:
-            outcome = function.invoke(payload, settings.variables(), capture=False)
+            outcome = function.invoke(payload, settings=settings)
             for record in archal.requests:
                 if record.clone is not None:
                     click.echo(request_line(record), err=True)
@@ -90,6 +90,6 @@ def _read_event(path: Path | None) -> object:
         return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise click.UsageError(f"{path} is not JSON")

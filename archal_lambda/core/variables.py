@@ -18,7 +18,7 @@ from archal_lambda.errors import ConfigurationError, DecodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NAMES", "SettingsArguments", "read_variables", "rest_url_name"]
+__all__ = ["NAMES", "SettingsArguments", "is_setting", "read_variables", "rest_url_name"]
 
 NAMES = (
     "ARCHAL_SESSION_ID",
@@ -50,6 +50,20 @@ class SettingsArguments(TypedDict):
     api_url: str | None
     runtime_url: str | None
     ca_file: str | None
+
+
+def is_setting(name: str) -> bool:
+    """Tell whether a variable says where the clones are or who calls.
+
+    Args:
+        name: Its name.
+
+    Returns:
+        True for the variables that `read_variables` reads, `SSL_CERT_FILE` excepted.
+    """
+    if name == "SSL_CERT_FILE":  # it belongs to the machine, and other programs read it
+        return False
+    return name in NAMES or _REST_URL.fullmatch(name) is not None
 
 
 def read_variables(env: Mapping[str, str]) -> SettingsArguments:

@@ -1,0 +1,120 @@
+"""Functions of a SAM template.
+
+This module owns what `HANDLER_OR_FUNCTION` means and what a template says of a function. It must not run one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+import yaml
+
+from archal_lambda.cli._function import DEFAULT_TIMEOUT, Function
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["find_function"]
+
+# What Lambda takes where the template says nothing that can be read here (CloudFormation, AWS::Lambda::Function).
+_TIMEOUT, _MEMORY = 3, 128
+
+
+def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
+    """Find a function by what the user calls it.
+
+    Args:
+        name: `module.function`, or the logical id of a function in the template.
+        template: A SAM template.
+        timeout: Seconds of an invocation; None takes the template's.
+
+    Returns:
+        The function.
+
+    Raises:
+        click.UsageError: If there is none.
+    """
+    module, _, function = name.rpartition(".")
+    if module and function:
+        return Function(handler=name, timeout=timeout or DEFAULT_TIMEOUT)
+    if not template.is_file():
+        raise click.UsageError(f"{name} is no module.function, and there is no {template}")
+    document = _load(template)
+    resources = _mapping(document.get("Resources"))
+    known = [key for key, value in resources.items() if _is_function(value)]
+    if name not in known:
+        raise click.UsageError(
+            f"{template} has no function {name}; it has {', '.join(known) or 'none'}"
+        )
+    parameters = _mapping(document.get("Parameters"))
+    shared = _mapping(_mapping(document.get("Globals")).get("Function"))
+    resource = _mapping(resources[name])
+    own = _mapping(resource.get("Properties"))
+    properties = {key: _resolved(value, parameters) for key, value in {**shared, **own}.items()}
+    handler = properties.get("Handler")
+    if not isinstance(handler, str) or "." not in handler:
+        raise click.UsageError(f"{template}: {name} has no Handler of the form module.function")
+    folder = template.resolve().parent
+    code = properties.get("CodeUri")
+    # A makefile may put anything into the artifact, so its functions run from where the template is.
+    built = _mapping(resource.get("Metadata")).get("BuildMethod") == "makefile"
+    return Function(
+        handler=handler,
+        name=name,
+        root=folder / code if isinstance(code, str) and not built else folder,
+        timeout=timeout or _number(properties.get("Timeout"), _TIMEOUT),
+        memory=_number(properties.get("MemorySize"), _MEMORY),
+        variables=_variables(shared, parameters) | _variables(own, parameters),
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads templates; of CloudFormation's tags only !Ref has a value here."""
+
+
+def _tagged(_: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, str] | None:
+    return {"Ref": str(node.value)} if tag == "Ref" else None
+
+
+_Loader.add_multi_constructor("!", _tagged)  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
+
+
+def _load(template: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise click.UsageError(f"{template} is no SAM template")
+    return cast("dict[str, Any]", document)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _is_function(resource: object) -> bool:
+    return _mapping(resource).get("Type") == "AWS::Serverless::Function"
+
+
+def _resolved(value: object, parameters: dict[str, Any]) -> object:
+    # As `sam local` does without --parameter-overrides.
+    name = _mapping(value).get("Ref")
+    return value if name is None else _mapping(parameters.get(str(name))).get("Default")
+
+
+def _number(value: object, default: int) -> int:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() else default
+
+
+def _variables(properties: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:
+    declared = _mapping(_mapping(properties.get("Environment")).get("Variables"))
+    return {str(name): _text(_resolved(value, parameters)) for name, value in declared.items()}
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, dict | list):  # what only a deployment can tell
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
