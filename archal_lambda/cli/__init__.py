@@ -22,5 +22,5 @@ def main() -> None:
             raise
         sys.exit("archal-lambda: error: the command line needs: pip install 'archal-lambda[local]'")
     if sys.stdout is None or sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
-        sys.exit(1)
+        sys.exit("archal-lambda: error: stdout and stderr must be open")
     sys.exit(run())

@@ -54,6 +54,7 @@ def run(args: list[str] | None = None) -> int:
         ArchalError,
         ValueError,
         OSError,
+        RuntimeError,
     ) as error:
         message, code = _described(error)
         message = " ".join([message, *getattr(error, "__notes__", [])])
@@ -77,4 +78,5 @@ def _described(error: BaseException) -> tuple[str, int]:
         return f"{error}: {reason}" if reason else str(error), 1
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__, 1
-    return str(error), 2  # an argument that a request refuses
+    # An argument that a request refuses, or a local Archal that does not start or stop.
+    return str(error), 2 if isinstance(error, ValueError) else 1

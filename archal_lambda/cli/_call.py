@@ -74,11 +74,16 @@ def _header(text: str) -> tuple[str, str]:
 def _json_body(data: str | None) -> bytes | None:
     if data is None:
         return None
-    text = sys.stdin.read() if data == "-" else data
+    if data == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
+        raise click.UsageError("--data - reads stdin, which is closed")
     try:
-        json.loads(text)
-    except ValueError:
-        pass
-    else:
+        text = sys.stdin.read() if data == "-" else data
+        json.loads(text, parse_constant=_no_number)
         return text.encode()
+    except (ValueError, RecursionError):
+        pass
     raise click.UsageError("--data must be JSON")
+
+
+def _no_number(_: str) -> None:
+    raise ValueError  # NaN and the infinities, which are no JSON (RFC 8259, section 6)

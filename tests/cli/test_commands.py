@@ -22,36 +22,6 @@ ROOT = Path(__file__).parents[2]
 VARIABLES = re.compile(r"ARCHAL_\w+|AGENT_\w+")
 
 
-@pytest.fixture(autouse=True)
-def in_the_checkout(monkeypatch):
-    """Commands run where template.yaml is, with no Archal variable set."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    for name in Settings().variables():
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def archal(monkeypatch):
-    """A local Archal that the environment points at."""
-    with LocalArchal() as local:
-        for name, value in local.environ.items():
-            monkeypatch.setenv(name, value)
-        yield local
-
-
-@pytest.fixture
-def cli(capfdbinary):
-    """Run one command; give exit code, stdout and stderr."""
-
-    def call(*args):
-        code = run(list(args))
-        out, err = capfdbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return call
-
-
 def one_error(err):
     """Assert that stderr is one line of error, and give it."""
     (line,) = err.splitlines()
@@ -164,12 +134,19 @@ def test_a_failed_invocation_is_one_line_and_lambdas_error_object(
         (("invoke", "mine.echo", "-e", "none.json"), "does not exist"),
         (("call", "github"), "Missing argument"),
         (("call", "github", "GET", "/user", "-d", "{"), "--data must be JSON"),
+        (("call", "github", "GET", "/user", "-d", "NaN"), "--data must be JSON"),
+        (("call", "github", "GET", "/user", "-d", "[" * 99_999), "--data must be JSON"),
+        (("call", "github", "GET", "/user", "-d", '"\udcff"'), "--data must be JSON"),
+        (("invoke", "mine.echo", "-e", "deep.json"), "deep.json is not JSON"),
+        (("invoke", ".echo"), "no function .echo"),
         (("nonsense",), "No such command"),
         (("session", "create", "--clone", "github", "--ttl", "0"), "range"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(cli, handlers, args, message):
     """What the user got wrong is said in one line."""
+    (handlers / "deep.json").write_text("[" * 99_999)
+
     code, out, err = cli(*args)
 
     assert (code, out) == (2, "")
@@ -577,3 +554,30 @@ def test_harness_runs_the_agent_of_the_examples(cli, archal, monkeypatch):
 
     assert code == 0
     assert set(json.loads(out)) == {"text"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("env >&-", 1, "stdout and stderr must be open"),
+        ("call github POST /user -d - <&-", 2, "--data - reads stdin, which is closed"),
+    ],
+)
+def test_streams_that_the_shell_closed_are_one_line(archal, arguments, code, message):
+    """Nothing to write to or read from is an error like others."""
+    command = f"{sys.executable} -c 'import archal_lambda.cli as c; c.main()' {arguments}"
+
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == code
+    assert message in one_error(ended.stderr.splitlines(keepends=True)[-1])
+
+
+def test_a_local_archal_that_does_not_start_is_one_line(cli, monkeypatch):
+    """What the stand-in says of itself is no traceback either."""
+    monkeypatch.setattr("archal_lambda.local._thread.START_TIMEOUT", -1.0)
+
+    code, out, err = cli("demo")
+
+    assert (code, out) == (1, "")
+    assert "the local Archal did not start" in one_error(err)
