@@ -282,3 +282,26 @@ def test_wrong_arguments(check, sentinels):
         with pytest.raises(ValueError, match=r"^path") as refused:
             Request("GET", path)
         check(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("AGENT_CLONE_URLS", "{"),
+        ("ARCHAL_LAMBDA_API_URL", "http://h"),
+        ("ARCHAL_TOKEN_SECRET", "a b"),
+    ],
+)
+def test_a_wrong_variable_leaves_no_other_in_its_frames(
+    monkeypatch, env, sentinels, variable, text
+):
+    """A reporter that shows the locals of each frame would show the whole environment, token and all."""
+    for name, value in {**env, variable: text}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(errors.ConfigurationError, match=variable) as caught:
+        Clones.from_env()
+    traced = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    frames = [frame for frame in traced.stack if "archal_lambda" in frame.filename]
+    assert frames
+    shown_locals = repr([frame.locals for frame in frames])
+    assert not [place for place, secret in sentinels.items() if secret in shown_locals]

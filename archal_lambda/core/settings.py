@@ -114,13 +114,13 @@ class Settings:
             ConfigurationError: If a variable is wrong; the error names it and says what it should hold.
         """
         env = os.environ if environ is None else environ
-        arguments = read_variables(env)
         try:
-            return cls(**arguments)
+            return cls(**read_variables(env))
         except ConfigurationError as error:
             variable, reason = _VARIABLES.get(error.variable, error.variable), error.reason
         if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
             variable = "AGENT_SESSION_ID"
+        del env, environ  # what is left in a frame is in every traceback that shows locals
         raise ConfigurationError(variable, reason)
 
     def base_url(self, clone: str) -> BaseUrl:
