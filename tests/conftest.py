@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ EVENTS = Path(__file__).parent.parent / "events"
 
 settings.register_profile("archal", deadline=None)
 settings.load_profile("archal")
+
+# Whoever runs the tests may well use Archal, or Lambda, and have a shell set up for it. This comes before any import
+# of a handler, whose logger reads its variables once. A proxy is kept for what fetches, not for our servers.
+for name in list(os.environ):
+    if name.startswith(("AGENT_", "ARCHAL_", "AWS_LAMBDA_", "POWERTOOLS_")):
+        del os.environ[name]
+for name in ("no_proxy", "NO_PROXY"):
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
 
 
 @pytest.fixture

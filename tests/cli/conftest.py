@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from archal_lambda.cli._app import run
-from archal_lambda.core.variables import is_setting
 from archal_lambda.local import LocalArchal
 
 
 @pytest.fixture(autouse=True)
 def in_the_checkout(monkeypatch):
-    """Commands run where template.yaml is, with no Archal variable set."""
+    """Commands run where template.yaml is, with the system's certificates."""
     monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    for name in filter(is_setting, list(os.environ)):
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
