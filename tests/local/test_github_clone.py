@@ -433,12 +433,24 @@ def test_contents_of_directories(repo):
         assert answer.status == 422
 
 
-def test_raw_contents(repo):
-    """The raw media type gives the bytes."""
+@pytest.mark.parametrize(
+    ("accept", "raw"),
+    [
+        ("application/vnd.github.raw+json", True),
+        ("application/vnd.github.raw", True),
+        ("application/vnd.github.v3.raw", True),
+        ("text/html, application/vnd.github.v3.raw; q=0.9", True),
+        ("application/vnd.github+json", False),
+        ("application/vnd.github.rawer", False),
+    ],
+)
+def test_raw_contents(repo, accept, raw):
+    """The raw media type, as clients spell it, gives the bytes."""
     repo("PUT", f"{R}/contents/a", {"message": "m", "content": encoded("plain")})
-    answer = repo("GET", f"{R}/contents/a", Accept="application/vnd.github.raw+json")
-    assert answer.body == b"plain"
-    assert answer.header("content-type").startswith("application/vnd.github.raw+json")
+    answer = repo("GET", f"{R}/contents/a", Accept=accept)
+    assert (answer.body == b"plain") is raw
+    kind = "application/vnd.github.raw+json" if raw else "application/json"
+    assert answer.header("content-type").startswith(kind)
 
 
 def test_the_small_project(archal):

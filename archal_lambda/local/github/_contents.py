@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,8 @@ from archal_lambda.local.github._model import Signature, blob_sha, when
 if TYPE_CHECKING:
     from archal_lambda.local.github._model import Commit, Repo
 
-_RAW = frozenset({"application/vnd.github.raw", "application/vnd.github.raw+json"})
+# GitHub docs, rest/using-the-rest-api/getting-started: media types; Octokit writes the version, too.
+_RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ def _get_contents(call: Call) -> Response:
     _check_branch(repo, call.query("ref"))
     path = str(call.request.path_params.get("path", "")).strip("/")
     if path in repo.files:
-        if call.request.headers.get("accept", "") in _RAW:
+        if _wants_raw(call.request.headers.get("accept", "")):
             raw = {"content-type": "application/vnd.github.raw+json; charset=utf-8"}
             return Response(repo.files[path], headers=raw)
         return answer(_files.file(call.base, repo, path))
@@ -59,6 +61,11 @@ def _get_contents(call: Call) -> Response:
     if not found:
         raise not_found()
     return answer(found)
+
+
+def _wants_raw(accept: str) -> bool:
+    ranges = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return any(_RAW.fullmatch(media) for media in ranges)
 
 
 def _put_contents(call: Call) -> Response:
