@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from archal_lambda import ArchalClient, ArchalError, SessionEndedError, Settings
-from archal_lambda.cli._app import run
 from archal_lambda.local import LocalArchal
 from archal_lambda.sessions import Sessions
 
