@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import CallRecord, Clones, Deadline
 from archal_lambda.powertools import log_calls
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
 
 logger = Logger()
+metrics = Metrics(namespace="ArchalLambda")
 
 
 class Task(msgspec.Struct):
@@ -52,6 +54,7 @@ def answer(task: str, github: Clone) -> str:
 
 
 @logger.inject_lambda_context(log_event=False)
+@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one task.
 
@@ -66,8 +69,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ArchalError: If the clone cannot be used; `archal run` counts the run as failed.
         ValueError: If the event is no `Task`.
     """
+    metrics.add_metric("Invocations", MetricUnit.Count, 1)
     task = msgspec.convert(event, Task)
-    log = log_calls(logger)
+    log = log_calls(logger, metrics)
     calls: list[dict[str, Any]] = []
 
     def note(record: CallRecord) -> None:

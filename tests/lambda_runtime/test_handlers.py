@@ -115,11 +115,13 @@ def test_the_agent_answers_with_text(emulate, archal, event):
 
 @pytest.mark.parametrize(
     ("handler", "lines"),
-    [("scenario_worker", 2), ("session_lifecycle", 2), ("session_sweeper", 2), ("agent", 1)],
+    [("scenario_worker", 2), ("session_lifecycle", 2), ("session_sweeper", 2), ("agent", 2)],
 )
 def test_every_line_of_every_handler_is_json(emulate, archal, event, handler, lines):
     """Logs and metrics can be searched, whatever the handler."""
     emulator = emulate(f"{HANDLERS}{handler}.handler", archal.environ, timeout=60)
     emulator.invoke(event(handler))
 
-    assert len(emulator.log(lines)) >= lines
+    log = emulator.log(lines)
+    assert len(log) >= lines
+    assert len([line for line in log if "_aws" in line]) == 1

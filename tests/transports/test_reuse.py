@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
@@ -23,7 +24,9 @@ from faults import (
 from faults_client import LATE, ROUTE
 
 from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Settings
+from archal_lambda.credentials import FromExtension
 from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
+from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.2
 
@@ -160,6 +163,12 @@ def test_a_budget_spent_before_the_first_byte_is_not_sent(site):
         view.post("/", timeout=200.0)
     assert (caught.value.phase, caught.value.sent) == ("send", False)
     assert len(here.server.requests) == 1
+
+
+@pytest.mark.parametrize("cls", [UrllibTransport, FromExtension])
+def test_what_ages_does_so_by_the_time_of_day(cls):
+    """By default, too: the monotonic clock stands still while Lambda freezes the process."""
+    assert inspect.signature(cls).parameters["wall_clock"].default is time.time
 
 
 @pytest.mark.parametrize(
