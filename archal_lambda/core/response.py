@@ -101,9 +101,11 @@ class Response:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of a numeric `Retry-After` (RFC 9110, section 10.2.3), else None."""
+        """Seconds of `Retry-After` (RFC 9110, section 10.2.3), else None; a date counts from the answer's `Date`."""
         value = self.headers.get("retry-after", "").strip()
-        return float(value) if value.isascii() and value.isdigit() else None
+        if value.isascii() and value.isdigit():
+            return float(value)
+        return _seconds_between(self.headers.get("date", ""), value) if value else None
 
     @property
     def rejected_by(self) -> str | None:
@@ -194,6 +196,17 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code}, {len(self.content)} bytes>"
+
+
+def _seconds_between(start: str, end: str) -> float | None:
+    # Both are the server's: the clock of this machine may tell another time.
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - hardly any answer needs it
+
+    try:
+        seconds = (parsedate_to_datetime(end) - parsedate_to_datetime(start)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return max(seconds, 0.0)
 
 
 def _restored(*values: object) -> Response:

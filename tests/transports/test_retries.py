@@ -288,7 +288,8 @@ class Renewable(Fixed):
         super().__init__(Headers({"x-route-authorization": "Bearer old"}))
         self._newer = newer
 
-    def renew(self, deadline):
+    def renew(self, refused, deadline):
+        assert refused.pairs == self._headers.pairs
         if self._newer:
             self._headers = Headers({"x-route-authorization": "Bearer new"})
         return self._newer

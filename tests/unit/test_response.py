@@ -190,6 +190,32 @@ def test_retry_after(value, seconds):
     assert Response(503).retry_after is None
 
 
+NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("moment", "date", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:29:30 GMT", NOW, 90.0),
+        ("Wednesday, 21-Oct-26 07:28:05 GMT", NOW, 5.0),
+        (NOW, NOW, 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", NOW, 0.0),
+        (NOW, None, None),
+        (NOW, "now", None),
+        (NOW, "Wed, 21 Oct 2026 07:28:00 -0000", None),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", NOW, None),
+        ("soon", NOW, None),
+        ("-5", NOW, None),
+        ("1.5", NOW, None),
+        ("0" * 9999 + "x", NOW, None),
+    ],
+)
+def test_retry_after_as_a_date(moment, date, seconds):
+    """It is counted on the server's own clock; without that there is no telling."""
+    headers = {"Retry-After": moment} | ({"Date": date} if date else {})
+    assert Response(503, headers=headers).retry_after == seconds
+
+
 @pytest.mark.parametrize(
     ("content_type", "content", "text"),
     [
