@@ -315,3 +315,33 @@ def test_a_refused_route_is_tried_once_with_newer_credentials(status, body, newe
     terms = Terms(credentials=Renewable(newer=newer), timeout=Timeout(BUDGET), plan=CLONE_PLAN)
     assert call(mock, Request("POST", "/x"), BASE, terms, sleep=time.sleep).status_code == status
     assert [request.headers["x-route-authorization"] for request in mock.requests] == tokens
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "doubtful"),
+    [
+        ([200], False),
+        ([503, 200], True),
+        ([429, 200], False),
+        ([ConnectionLost("gone", sent=True), 400], True),
+        ([ConnectError("none", sent=False), 400], False),
+        ([503, 401, 400], True),
+        ([401, 503, 400], True),
+        ([401, 400], False),
+    ],
+)
+def test_an_answer_tells_of_what_came_before_it(outcomes, doubtful):
+    """An earlier attempt may have done the work if it was lost or the server failed, not if it was refused."""
+    left = iter(outcomes)
+
+    def answer(_request):
+        outcome = next(left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return Response(outcome)
+
+    terms = Terms(credentials=Renewable(newer=True), timeout=Timeout(BUDGET), plan=CONTROL_PLAN)
+    request = Request("POST", "/x", headers=KEYED)
+    response = call(MockTransport(answer), request, BASE, terms, sleep=lambda _: None)
+    assert (response.status_code, response.attempts) == (outcomes[-1], len(outcomes))
+    assert response.doubtful is doubtful
