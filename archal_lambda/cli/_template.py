@@ -106,7 +106,7 @@ def _resolved(value: object, parameters: dict[str, Any]) -> object:
 
 def _number(value: object, default: int) -> int:
     text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() else default
+    return (int(text) if text.isascii() and text.isdecimal() else 0) or default
 
 
 def _variables(properties: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:

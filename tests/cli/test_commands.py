@@ -139,6 +139,7 @@ def test_a_failed_invocation_is_one_line_and_lambdas_error_object(
         (("invoke", "mine.echo", "-e", "deep.json"), "deep.json is not JSON"),
         (("invoke", ".echo"), "no function .echo"),
         (("nonsense",), "No such command"),
+        (("harness", "mine.echo", "--timeout", "0"), "range"),
         (("session", "create", "--clone", "github", "--ttl", "0"), "range"),
     ],
 )

@@ -27,7 +27,7 @@ Resources:
            LATER: !GetAtt Table.Arn, NULL_: null, ARCHAL_STRIPE_REST_URL: "https://stripe.test"}
   Odd:
     Type: AWS::Serverless::Function
-    Properties: {Timeout: !If [A, 1, 2], MemorySize: much, Environment: }
+    Properties: {Timeout: !If [A, 1, 2], MemorySize: 0, Environment: }
   Made:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile}
