@@ -323,6 +323,7 @@ def test_gather_with_nothing_to_do():
     [
         (("jira", Request("GET", "/")), {}, errors.UnknownCloneError),
         (("github", Request("GET", "/", headers={"X-Team": "mine"})), {}, ValueError),
+        (("github", "/user"), {}, TypeError),
         (("github", Request("GET", "/")), {"max_concurrency": 0}, ValueError),
         (("github", Request("GET", "/")), {"timeout": 0}, ValueError),
         (("github", Request("GET", "/")), {"timeout": float("nan")}, ValueError),
