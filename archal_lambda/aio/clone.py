@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from archal_lambda.core.deadline import Deadline
 from archal_lambda.core.paging import Pages
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.verbs import Verbs
 from archal_lambda.errors import TransportError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from archal_lambda.core.calls import AsyncCredentials, Terms
-    from archal_lambda.core.request import CallOptions, Request
+    from archal_lambda.core.request import CallOptions
     from archal_lambda.core.targets import BaseUrl
 
 __all__ = ["AsyncClone"]
@@ -121,9 +122,12 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
             request: A request relative to the clone's base.
 
         Raises:
+            TypeError: If it is no `Request`.
             ValueError: If it has a header that is the settings' to give.
             ConfigurationError: If the credentials cannot be had.
         """
+        if not isinstance(request, Request):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("calls must be pairs of a clone's name and a Request")
         terms = self._terms
         deadline = terms.deadline or Deadline.after(terms.timeout.total)
         request.addressed(self._base, await terms.credentials.headers(deadline))

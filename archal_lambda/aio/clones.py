@@ -125,6 +125,7 @@ class AsyncClones(CloneCollection[AsyncClone, AsyncCredentials]):
         Raises:
             UnknownCloneError: If a clone is not known; then nothing is sent.
             ValueError: If a request or an argument is not allowed; then nothing is sent.
+            TypeError: If a call has no `Request`; then nothing is sent.
         """
         if max_concurrency < 1:
             raise ValueError("max_concurrency must be 1 or more")
