@@ -15,6 +15,7 @@ from archal_lambda import (
     Clones,
     ConfigurationError,
     Deadline,
+    Headers,
     Request,
     Response,
     Settings,
@@ -256,6 +257,9 @@ def test_waiting_for_anothers_read_is_under_the_calls_own_deadline(extension):
         time.sleep(0.001)
     with pytest.raises(ConfigurationError, match="no time was left for it"):
         route.headers(Deadline.after(0.05))
+    assert (
+        route.renew(Headers({"x-route-authorization": "Bearer old"}), Deadline.after(0.05)) is False
+    )
     assert errors == []  # the reading goes on
     reader.join()
     assert extension.reads == 1

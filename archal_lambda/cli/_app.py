@@ -58,7 +58,9 @@ def run(args: list[str] | None = None) -> int:
     ) as error:
         message, code = _described(error)
         message = " ".join([message, *getattr(error, "__notes__", [])])
-        click.echo(f"archal-lambda: error: {' '.join(message.split())}", err=True)
+        # One line, and nothing that a terminal obeys: parts of it are in the server's words.
+        words = "".join(char if char.isprintable() else " " for char in message).split()
+        click.echo(f"archal-lambda: error: {' '.join(words)}", err=True)
         return code
     return result if isinstance(result, int) else 0
 

@@ -364,7 +364,7 @@ def test_why_a_session_failed_is_said(cli, archal, monkeypatch):
     """In Archal's words; and that it could not be stopped, if so."""
 
     def fail(self, session_id, **_):
-        raise SessionEndedError(session_id, "failed", "no capacity left")
+        raise SessionEndedError(session_id, "failed", "no capacity\x1b[2J\x07\nleft")
 
     def keep(self, session_id):
         raise ArchalError("not now")
@@ -375,7 +375,7 @@ def test_why_a_session_failed_is_said(cli, archal, monkeypatch):
     code, out, err = cli("session", "create", "--clone", "github", "--wait")
 
     assert (code, out) == (1, "")
-    assert "is failed: no capacity left" in one_error(err)
+    assert "is failed: no capacity [2J left" in one_error(err)
     assert "may still be billed: not now" in one_error(err)
 
 
