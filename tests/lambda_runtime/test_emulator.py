@@ -147,6 +147,8 @@ def test_hostile_events_are_400_and_end_nothing(emulate, archal, repo, secrets):
         "none": repo(body=None),
         "missing": {key: value for key, value in repo().items() if key != "body"},
         "no event": {},
+        "null": None,
+        "array": [],
         "number": repo(body=17),
         "empty": repo(body=""),
         "not JSON": repo(body=f'{{"name": {SECRET}'),
