@@ -21,7 +21,7 @@ RANKS = [
     {"core.operations", "core.lifecycle", "core.collection", "core.failures"},
     {"transports._reader", "transports._resolve", "transports._pool"},
     {"transports.base", "transports.mock", "transports._wire", "transports._head"},
-    {"transports._idle", "transports._body", "transports._leash"},
+    {"transports._idle", "transports._body", "transports._leash", "transports._once"},
     {"transports._urllib3", "transports._fetch", "transports._threads"},
     {"transports._jspi"},
     {"transports._host"},

@@ -30,6 +30,7 @@ from archal_lambda.errors import (
 from archal_lambda.transports._body import TooLarge, read_body
 from archal_lambda.transports._head import Malformed, check_framing, header_pairs, read_head
 from archal_lambda.transports._idle import IdleWires
+from archal_lambda.transports._once import Once
 from archal_lambda.transports._wire import Wire
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class UrllibTransport:
         max_idle_seconds: float = MAX_IDLE_SECONDS,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._ca_file = ca_file
         self._max_bytes = max_response_bytes
-        self._context: ssl.SSLContext | None = None
+        # Reading the CA certificates takes tens of milliseconds, which a fan-out must not spend on each call.
+        self._context = Once(lambda: _tls_context(ca_file))
         self._idle = IdleWires(usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock)
 
     def send(
@@ -100,7 +101,7 @@ class UrllibTransport:
             if leash is not None:
                 leash.tie(wire)
             if wire.sock is None:
-                wire.sock = self._connect(wire, base)
+                wire.sock = self._connect(wire, base, deadline)
             wire.begin(deadline, timeout.read)
             response, reusable = self._converse(wire, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
@@ -127,12 +128,11 @@ class UrllibTransport:
         """Close every idle connection; sending again opens new ones."""
         self._idle.close()
 
-    def _connect(self, wire: Wire, base: BaseUrl) -> socket.socket:
+    def _connect(self, wire: Wire, base: BaseUrl, deadline: Deadline) -> socket.socket:
         connection: _Plain | _Tls
         if base.scheme == "https":
-            if self._context is None:
-                self._context = _tls_context(self._ca_file)
-            connection = _Tls(base.host, base.port, ssl_context=self._context)
+            context = self._context.get(deadline.remaining())
+            connection = _Tls(base.host, base.port, ssl_context=context)
         else:
             connection = _Plain(base.host, base.port)
         connection.wire = wire

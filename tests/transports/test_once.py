@@ -1,0 +1,74 @@
+"""A value that is made once for all threads, such as the CA certificates."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from faults import serve
+
+from archal_lambda import Request
+from archal_lambda.transports import _once, _urllib3
+from archal_lambda.transports._once import Once
+
+
+def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeypatch):
+    """Calls side by side on a cold client share one reading, which would take longer than all of them."""
+    read = []
+    load = _urllib3._tls_context
+
+    def counted(ca_file):
+        read.append(ca_file)
+        time.sleep(0.05)
+        return load(ca_file)
+
+    monkeypatch.setattr(_urllib3, "_tls_context", counted)
+    here = plain_site([serve], tls=authority.trusted, ca_file=authority.file)
+    answers = here.clones.gather([("svc", Request("GET", "/"))] * 16, max_concurrency=16)
+    assert [one.status_code for one in answers] == [200] * 16
+    assert read == [authority.file]
+
+
+def test_a_failure_is_not_kept():
+    """Whoever asks next tries again."""
+    outcomes = [OSError("once"), "made"]
+
+    def make():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+    once = Once(make)
+    with pytest.raises(OSError, match="once"):
+        once.get(1.0)
+    assert (once.get(1.0), once.get(0.0)) == ("made", "made")
+
+
+def test_waiting_for_another_thread_ends_in_time():
+    """A thread that takes long holds up others no longer than they allow."""
+    release, begun = threading.Event(), threading.Event()
+
+    def make():
+        begun.set()
+        release.wait(10.0)
+        return "made"
+
+    once = Once(make)
+    thread = threading.Thread(target=once.get, args=(10.0,))
+    thread.start()
+    assert begun.wait(10.0)
+    with pytest.raises(TimeoutError):
+        once.get(0.01)
+    release.set()
+    thread.join()
+    assert once.get(0.0) == "made"
+
+
+def test_a_lock_that_is_never_given_back(monkeypatch):
+    """As in a forked process: the value is made all the same, and from then on there."""
+    monkeypatch.setattr(_once, "_PATIENCE", 0.01)
+    once = Once(lambda: "made")
+    once._lock.acquire()
+    assert (once.get(0.02), once.get(0.0)) == ("made", "made")
