@@ -5,6 +5,8 @@ This module owns what an answer offers, and which error a failed one is. It must
 
 from __future__ import annotations
 
+import codecs
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from archal_lambda import errors
@@ -23,6 +25,9 @@ T = TypeVar("T")
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 # The names of Archal's error envelope (`ErrorResponse`, Archal OpenAPI 0.3.0).
 _ENVELOPE = ("error", "code", "message", "detail")
+# Codecs of Python that are no charsets: `punycode` takes minutes for a megabyte, and others warn.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+_LONGEST_CHARSET = 40  # Python remembers every name it is asked for
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
@@ -92,12 +97,9 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text: the charset of `Content-Type`, else UTF-8; faulty bytes become U+FFFD."""
-        _, _, charset = self.headers.get("content-type", "").lower().partition("charset=")
-        name = charset.split(";")[0].strip(" \"'") or "utf-8"
-        try:
-            return self.content.decode(name, "replace")
-        except (LookupError, ValueError):  # a charset nobody knows, or one that is no charset
-            return self.content.decode("utf-8", "replace")
+        with suppress(LookupError, ValueError):  # a charset nobody knows, or one that is no charset
+            return self.content.decode(_charset(self.headers.get("content-type", "")), "replace")
+        return self.content.decode("utf-8", "replace")
 
     @property
     def retry_after(self) -> float | None:
@@ -207,6 +209,14 @@ def _seconds_between(start: str, end: str) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return max(seconds, 0.0)
+
+
+def _charset(content_type: str) -> str:
+    _, _, rest = content_type.lower().partition("charset=")
+    name = rest.split(";")[0].strip(" \"'")
+    if not name or len(name) > _LONGEST_CHARSET or codecs.lookup(name).name in _NO_CHARSETS:
+        return "utf-8"
+    return name
 
 
 def _restored(*values: object) -> Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import encodings
+import pkgutil
+
 import msgspec
 import pytest
 from fakes import repickled
@@ -230,6 +233,10 @@ def test_retry_after_as_a_date(moment, date, seconds):
         ("text/plain; charset=hex", b"6161", "6161"),
         ("text/plain; charset=idna", b"a\xff", "a\ufffd"),
         ("text/plain; charset=undefined", b"a", "a"),
+        ("text/plain; charset=Punycode", b"a-b", "a-b"),
+        ("text/plain; charset=unicode-escape", b"\\d\\n", "\\d\\n"),
+        ("text/plain; charset=raw_unicode_escape", b"\\u0041", "\\u0041"),
+        ("text/plain; charset=" + "x" * 60_000, b"a", "a"),
         ("text/plain; charset=a\x00b", b"a", "a"),
         ("text/plain", b"\xff", "\ufffd"),
         ("text/plain", b"", ""),
@@ -241,7 +248,10 @@ def test_text(content_type, content, text):
     assert Response(200, headers=headers, content=content).text == text
 
 
-@given(st.text(max_size=10), st.binary(max_size=20))
+CHARSETS = st.sampled_from([module.name for module in pkgutil.iter_modules(encodings.__path__)])
+
+
+@given(st.text(max_size=10) | CHARSETS, st.binary(max_size=20))
 def test_text_never_fails(charset, content):
     """Whatever the server calls its charset."""
     headers = [("content-type", f"text/plain; charset={charset}")]
