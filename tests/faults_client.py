@@ -85,6 +85,21 @@ def clones_at(origin, transport, **options):
     return Clones(settings, transport=transport, **options)
 
 
+def check_failed(here, error):
+    """What holds after every failure: it was sent, tried once, and its connection is not used again."""
+    assert (error.sent, error.attempts, error.method) == (True, 1, "POST")
+    assert error.url == f"{here.server.origin}/svc/api/things"
+    assert here.call(path="/after").content.startswith(b"1 /svc/api/after")
+    assert here.server.connections == 2
+
+
+def check_next(here, *, reused):
+    """The next call gets its own answer, on the same connection or on a new one."""
+    number = 0 if reused else 1
+    assert here.call(path="/after").text == f"{number} /svc/api/after?q={QUERY}"
+    assert here.server.connections == number + 1
+
+
 def describe(error):
     return "".join(traceback.format_exception(error))
 

@@ -10,6 +10,10 @@ import threading
 import fault_tls
 import faults_client
 import pytest
+from faults import answer, by_connection, read, send, serve
+
+BUDGET = 0.08  # seconds
+TLS_BUDGET = 0.2  # a handshake fits, on a busy machine too
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +41,27 @@ def site(scheme, authority):
         yield lambda script, **options: stack.enter_context(
             faults_client.Site(script, tls=tls, ca_file=authority.file, **options)
         )
+
+
+@pytest.fixture(params=["fresh", "reused"])
+def warm(request):
+    """Whether the connection has served a call before."""
+    return request.param == "reused"
+
+
+@pytest.fixture
+def play(warm, scheme, site):
+    """Open a site whose first connection plays the fault, at once or after a good answer."""
+
+    def open_site(*fault, **options):
+        warm_up = [read, send(answer(b"warm"))] if warm else []
+        here = site(by_connection([*warm_up, read, *fault], [serve]), **options)
+        here.budget = TLS_BUDGET if scheme == "https" and not warm else BUDGET
+        if warm:
+            assert here.call().content == b"warm"
+        return here
+
+    return open_site
 
 
 @pytest.fixture(autouse=True)
