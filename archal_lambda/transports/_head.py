@@ -19,6 +19,8 @@ _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _HTTP_1_0 = 10
 _NO_CONTENT = 204
+# Of all interim answers and the final one. http.client alone allows 6 MB, and interim answers without end.
+_MAX_HEAD = 256 * 1024
 _LENGTH = re.compile(r"[0-9]{1,18}[ \t]*")  # RFC 9112, section 6.3: a list or a sign is an attack
 # A bad Content-Type of a body in parts is a defect, too, but none of the framing.
 _MALFORMED_HEADERS = (
@@ -46,6 +48,7 @@ def read_head(wire: Wire, method: str) -> HTTPResponse:
     Raises:
         HTTPException: If what came is no answer.
     """
+    wire.reader.allow(_MAX_HEAD)
     while True:
         answer = HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # makefile() is all it needs
         answer.begin()
@@ -56,6 +59,7 @@ def read_head(wire: Wire, method: str) -> HTTPResponse:
         # http.client skips 100 only; any other interim answer (RFC 9110, section 15.2) would be taken for the
         # final one, and the final one for the next call's.
         if answer.status >= _FIRST_FINAL:
+            wire.reader.allow(None)
             return answer
 
 

@@ -50,6 +50,14 @@ class Reader(io.BufferedReader):
             raise ConnectionError(errno.EPROTO, "a line holds a control character")
         return line
 
+    def allow(self, size: int | None) -> None:
+        """Set how much more may come.
+
+        Args:
+            size: Bytes, beyond which reading fails with a ConnectionError; None for no limit.
+        """
+        self._input.allowance = size
+
     def buffered(self) -> bool:
         """Tell whether something came that nobody has read.
 
@@ -68,9 +76,17 @@ class _Input(io.RawIOBase):
         super().__init__()
         self._receive = receive
         self.probing = False
+        self.allowance: int | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer, as in io
-        return None if self.probing else self._receive(buffer)
+        if self.probing:
+            return None
+        received = self._receive(buffer)
+        if self.allowance is not None:
+            self.allowance -= received
+            if self.allowance < 0:
+                raise ConnectionError(errno.EPROTO, "the header section is too large")
+        return received
