@@ -197,8 +197,8 @@ class FaultServer:
             thread = threading.Thread(target=self._play, args=(conn,), name="fault-conn")
             with self._lock:
                 self._conns.append(conn)
-                self._threads.append(thread)
-            thread.start()
+                self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+                thread.start()
 
     def _play(self, conn):
         try:
@@ -211,6 +211,7 @@ class FaultServer:
             self.failures.append(error)
         finally:
             with self._lock, contextlib.suppress(OSError):
+                self._conns.remove(conn)
                 conn.close()
 
 
