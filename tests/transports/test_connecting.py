@@ -274,6 +274,6 @@ def test_a_peer_that_accepts_and_does_nothing_costs_the_budget_and_no_more(plain
 
 def test_a_peer_that_accepts_and_resets_is_lost(plain_site):
     """Nobody knows how far the request came: a POST is not sent again."""
-    here = plain_site(by_connection([reset], [serve]))
+    here = plain_site(by_connection([lambda conn: conn.sock.recv(1), reset], [serve]))
     error = here.fail(error=ConnectionLost)
     assert (error.sent, error.attempts, here.server.connections) == (True, 1, 1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import threading
 import time
-from pathlib import Path
 
 import faults
 import pytest
 from faults import FaultServer
+from faults_client import open_sockets
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
 from archal_lambda.core.deadline import Deadline
@@ -29,18 +28,6 @@ def clones_at(server, ca_file=None, **options):
 
 def our_threads():
     return [one for one in threading.enumerate() if one.name.startswith("archal-lambda-call")]
-
-
-def open_sockets():
-    """How many sockets this process has; None where the system does not say."""
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        return None
-    count = 0
-    for entry in folder.iterdir():
-        with contextlib.suppress(OSError):  # the folder's own is gone by now
-            count += str(entry.readlink()).startswith("socket:")
-    return count
 
 
 async def settled(condition):
