@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +20,7 @@ from archal_lambda.core.models import decode
 from archal_lambda.core.request import Request
 from archal_lambda.core.targets import BaseUrl
 from archal_lambda.core.tokens import bearer, token_of
-from archal_lambda.errors import ConfigurationError, DecodeError, TransportError
+from archal_lambda.errors import ConfigurationError, DecodeError, RequestTimeout, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -113,15 +113,19 @@ class FromExtension:
 
         Raises:
             ConfigurationError: If the secret cannot be read, and was not read before.
+            RequestTimeout: If another thread was still reading it when the deadline passed.
         """
-        with self._turn(deadline):
+        current = self._current
+        if current is not None and self._fresh():
+            return current
+        with self._turn(deadline.remaining() if current is None else 0.0) as mine:
+            if current is not None and not mine:
+                return current  # what was read before serves on while another thread reads anew
+            if not mine:
+                raise RequestTimeout("the secret was not read in time", phase="connect")
             if self._current is None:
-                self._read(deadline)
-            elif not 0 <= self._wall_clock() - self._read_at < _TTL:
-                self._refresh(deadline)
-            if self._current is None:  # pragma: no cover - _read() sets it or raises
-                raise TypeError("no header")
-            return self._current
+                return self._read(deadline)
+            return self._current if self._fresh() else self._refresh(self._current, deadline)
 
     def renew(self, refused: Headers, deadline: Deadline) -> bool:
         """Read the secret again, because the token was refused.
@@ -131,36 +135,41 @@ class FromExtension:
             deadline: When the reading must be over.
 
         Returns:
-            True if the token is another one now.
+            True if the token is another one now; False if there was no time to look, too.
         """
-        with suppress(ConfigurationError), self._turn(deadline):
-            if self._current is not None and self._current.pairs == refused.pairs:
-                self._refresh(deadline)
-            return self._current is not None and self._current.pairs != refused.pairs
-        return False
+        with self._turn(deadline.remaining()) as mine:
+            current = self._current
+            if mine and current is not None and current.pairs == refused.pairs:
+                current = self._refresh(current, deadline)
+            return current is not None and current.pairs != refused.pairs
 
     @contextmanager
-    def _turn(self, deadline: Deadline) -> Generator[None]:
+    def _turn(self, seconds: float) -> Generator[bool]:
         # Whoever waits for another's reading has a deadline of his own.
-        if not self._lock.acquire(timeout=deadline.remaining()):
-            raise ConfigurationError(_VARIABLE, "could not be read: no time was left for it")
+        mine = self._lock.acquire(timeout=seconds)
         try:
-            yield
+            yield mine
         finally:
-            self._lock.release()
+            if mine:
+                self._lock.release()
 
-    def _refresh(self, deadline: Deadline) -> None:
+    def _fresh(self) -> bool:
+        return 0 <= self._wall_clock() - self._read_at < _TTL
+
+    def _refresh(self, current: Headers, deadline: Deadline) -> Headers:
         # An extension that fails for a while must neither take down what works with the token it gave, nor cost each
         # call the second that a silent one takes.
         try:
-            self._read(deadline)
+            return self._read(deadline)
         except ConfigurationError:
             self._read_at = self._wall_clock() - _TTL + _PAUSE
+            return current
 
-    def _read(self, deadline: Deadline) -> None:
+    def _read(self, deadline: Deadline) -> Headers:
         token = _read_secret(self._secret, self._transport, deadline)
-        self._current = bearer(self._header, token)
+        headers = self._current = bearer(self._header, token)
         self._read_at = self._wall_clock()
+        return headers
 
 
 class _SecretValue(msgspec.Struct, rename="pascal"):

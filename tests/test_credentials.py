@@ -17,6 +17,7 @@ from archal_lambda import (
     Deadline,
     Headers,
     Request,
+    RequestTimeout,
     Response,
     Settings,
 )
@@ -255,7 +256,7 @@ def test_waiting_for_anothers_read_is_under_the_calls_own_deadline(extension):
     reader.start()
     while not extension.reads:
         time.sleep(0.001)
-    with pytest.raises(ConfigurationError, match="no time was left for it"):
+    with pytest.raises(RequestTimeout, match="not read in time"):
         route.headers(Deadline.after(0.05))
     assert (
         route.renew(Headers({"x-route-authorization": "Bearer old"}), Deadline.after(0.05)) is False

@@ -99,6 +99,7 @@ class Credentials(Protocol):
 
         Raises:
             ConfigurationError: If there are none to be had.
+            RequestTimeout: If they were not there by the deadline.
         """
         ...
 
@@ -129,6 +130,7 @@ class AsyncCredentials(Protocol):
 
         Raises:
             ConfigurationError: If there are none to be had.
+            RequestTimeout: If they were not there by the deadline.
         """
         ...
 
