@@ -3,8 +3,8 @@
 This module owns where a body ends, the undoing of its content codings, and the limit on its size. It must not
 know requests, connections or deadlines.
 
-`http.client` and urllib3 read on where a body is cut or malformed: they take `-1` for a chunk size, whatever
-follows a chunk for its end, and half a gzip stream for a whole one.
+Other clients read on where a body is cut or malformed: they take `-1` for a chunk size, whatever follows a chunk for
+its end, and half a gzip stream for a whole one.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
-from archal_lambda.transports._head import Malformed
+from archal_lambda.transports._head import FIELD, MAX_FIELDS, MAX_LINE, Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
+    from archal_lambda.transports._head import Head
+
 __all__ = ["TooLarge", "read_body"]
 
 _PIECE = 65536
-_MAX_LINE = 65536  # bytes; as http.client allows a header line
-_MAX_TRAILERS = 100  # as http.client allows headers
+_INCOMPLETE = "the body is incomplete"
 _MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
 # A megabyte of empty gzip streams takes a tenth of a second to undo, and comes as a kilobyte if it is coded twice.
 _MAX_STREAMS = 1000  # bgzip makes one for each 64 KB
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r\n")  # RFC 9112, section 7.1
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")  # RFC 9112, section 7.1
 # The `wbits` by which zlib undoes a coding (RFC 9110, section 8.4.1).
 _CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
@@ -38,11 +39,11 @@ class TooLarge(HTTPException):
     """The body exceeds the limit in `args`."""
 
 
-def read_body(answer: HTTPResponse, reader: BufferedReader, limit: int) -> bytes:
+def read_body(head: Head, reader: BufferedReader, limit: int) -> bytes:
     """Read a body to its end.
 
     Args:
-        answer: The answer, its headers read.
+        head: The status and headers of the answer.
         reader: What it is read from.
         limit: The largest body accepted, in bytes after decoding.
 
@@ -53,13 +54,16 @@ def read_body(answer: HTTPResponse, reader: BufferedReader, limit: int) -> bytes
         TooLarge: If it exceeds the limit.
         HTTPException: If it is incomplete or malformed.
     """
-    codings = _codings(answer)
-    length = answer.length
+    codings = _codings(head)
+    length = head.length
     if length is not None and not codings:
         if length > limit:
             raise TooLarge(limit)
-        return answer.read()
-    pieces = _chunks(reader) if answer.chunked else _plain(answer)
+        content = reader.read(length)
+        if len(content) < length:
+            raise Malformed(_INCOMPLETE)
+        return content
+    pieces = _chunks(reader) if head.chunked else _plain(reader, length)
     for coding in reversed(codings):
         # The limit holds for each: a small body may hold a large one that decodes to nothing.
         pieces = _capped(_undone(pieces, _CODINGS[coding]), limit)
@@ -70,11 +74,10 @@ def read_body(answer: HTTPResponse, reader: BufferedReader, limit: int) -> bytes
     return body.getvalue()
 
 
-def _codings(answer: HTTPResponse) -> list[str]:
-    fields = answer.msg.get_all("content-encoding")
-    if fields is None:
+def _codings(head: Head) -> list[str]:
+    if "content-encoding" not in head.headers:
         return []
-    listed = ",".join(fields).lower().split(",")
+    listed = head.headers["content-encoding"].lower().split(",")
     codings = [name for coding in listed if (name := coding.strip()) not in {"", "identity"}]
     if not all(coding in _CODINGS for coding in codings):
         return []
@@ -83,34 +86,39 @@ def _codings(answer: HTTPResponse) -> list[str]:
     return codings
 
 
-def _plain(answer: HTTPResponse) -> Iterator[bytes]:
-    while piece := answer.read1(_PIECE):
+def _plain(reader: BufferedReader, length: int | None) -> Iterator[bytes]:
+    if length is not None:
+        yield from _exactly(reader, length)
+        return
+    while piece := reader.read1(_PIECE):
         yield piece
-    if answer.length:
-        raise IncompleteRead(b"", answer.length)
+
+
+def _exactly(reader: BufferedReader, size: int) -> Iterator[bytes]:
+    while size:
+        piece = reader.read1(min(size, _PIECE))
+        if not piece:
+            raise Malformed(_INCOMPLETE)
+        size -= len(piece)
+        yield piece
 
 
 def _chunks(reader: BufferedReader) -> Iterator[bytes]:
     while size := _chunk_size(reader):
-        while size:
-            piece = reader.read1(min(size, _PIECE))
-            if not piece:
-                raise IncompleteRead(b"", size)
-            size -= len(piece)
-            yield piece
+        yield from _exactly(reader, size)
         if reader.read(2) != b"\r\n":
             raise Malformed("a chunk does not end where its size says")
-    for _ in range(_MAX_TRAILERS):
-        line = reader.readline(_MAX_LINE)
+    for _ in range(MAX_FIELDS + 1):
+        line = reader.readline(MAX_LINE)
         if line == b"\r\n":
             return
-        if not line.endswith(b"\n"):
+        if FIELD.fullmatch(line) is None:
             break
     raise Malformed("the trailers are malformed")
 
 
 def _chunk_size(reader: BufferedReader) -> int:
-    match = _CHUNK_SIZE.fullmatch(reader.readline(_MAX_LINE))
+    match = _CHUNK_SIZE.fullmatch(reader.readline(MAX_LINE))
     if match is None:
         raise Malformed("a chunk size is malformed")
     return int(match[1], 16)

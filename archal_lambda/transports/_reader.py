@@ -6,7 +6,6 @@ read may take is for the connection to say.
 
 from __future__ import annotations
 
-import errno
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ _BUFFER = 16384  # bytes
 
 
 class Reader(io.BufferedReader):
-    """Input that answers share: each of them closes it, none may.
+    """Input that answers share.
 
     Args:
         receive: Fills a buffer from its start with what has come, and returns the number of bytes.
@@ -28,35 +27,6 @@ class Reader(io.BufferedReader):
     def __init__(self, receive: Callable[[memoryview], int]) -> None:
         self._input = _Input(receive)
         super().__init__(self._input, _BUFFER)
-
-    def close(self) -> None:
-        """Do nothing: the next answer comes the same way."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line.
-
-        Args:
-            size: The most bytes to read.
-
-        Returns:
-            The line with its end, or what there was of it.
-
-        Raises:
-            ConnectionError: If it holds a bare CR or a NUL.
-        """
-        line = super().readline(size)
-        # A bare CR would begin another header for http.client, and for nobody else (RFC 9112, section 2.2).
-        if b"\r" in line[:-2] or b"\0" in line:
-            raise ConnectionError(errno.EPROTO, "a line holds a control character")
-        return line
-
-    def allow(self, size: int | None) -> None:
-        """Set how much more may come.
-
-        Args:
-            size: Bytes, beyond which reading fails with a ConnectionError; None for no limit.
-        """
-        self._input.allowance = size
 
     def buffered(self) -> bool:
         """Tell whether something came that nobody has read.
@@ -76,17 +46,9 @@ class _Input(io.RawIOBase):
         super().__init__()
         self._receive = receive
         self.probing = False
-        self.allowance: int | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer, as in io
-        if self.probing:
-            return None
-        received = self._receive(buffer)
-        if self.allowance is not None:
-            self.allowance -= received
-            if self.allowance < 0:
-                raise ConnectionError(errno.EPROTO, "the header section is too large")
-        return received
+        return None if self.probing else self._receive(buffer)

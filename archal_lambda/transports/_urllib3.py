@@ -17,7 +17,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read
 
-from archal_lambda.core.headers import Headers
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.errors import (
     ConfigurationError,
@@ -28,7 +27,7 @@ from archal_lambda.errors import (
     TransportError,
 )
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._head import Malformed, check_framing, header_pairs, read_head
+from archal_lambda.transports._head import Malformed, read_head
 from archal_lambda.transports._idle import IdleWires
 from archal_lambda.transports._once import Once
 from archal_lambda.transports._wire import Wire
@@ -48,7 +47,6 @@ __all__ = ["UrllibTransport"]
 # load balancers forget idle connections meanwhile. httpx keeps 5 s, AWS NAT gateways 350 s.
 MAX_IDLE_SECONDS = 15.0
 _PIECE = 65536
-_BODILESS = frozenset({204, 304})  # RFC 9110, section 6.4.1
 
 
 class UrllibTransport:
@@ -150,15 +148,12 @@ class UrllibTransport:
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
         wire.enter("headers")
-        answer = read_head(wire, request.method)
+        head = read_head(wire.reader, request.method)
         wire.enter("body")
-        bodiless = request.method == "HEAD" or answer.status in _BODILESS
-        clean = check_framing(answer, bodiless=bodiless)
-        content = b"" if bodiless else read_body(answer, wire.reader, self._max_bytes)
-        headers = Headers(header_pairs(answer))
-        response = Response(answer.status, headers=headers, content=content, request=request)
+        content = read_body(head, wire.reader, self._max_bytes)
+        response = Response(head.status, headers=head.headers, content=content, request=request)
         response.transfer = wire.transfer()
-        reusable = clean and not broken and not answer.will_close and not wire.leftover()
+        reusable = head.persistent and not broken and not wire.leftover()
         return response, reusable
 
 

@@ -17,8 +17,6 @@ from archal_lambda.transports._reader import Reader
 from archal_lambda.transports._resolve import resolve
 
 if TYPE_CHECKING:
-    import io
-
     from archal_lambda.core.deadline import Deadline
     from archal_lambda.errors import Phase
 
@@ -34,7 +32,6 @@ class Wire:
     Attributes:
         phase: The step under way, for the error when time runs out.
         sent: Whether a byte of the current request may have left.
-        ended: Whether the peer has ended its side of the connection.
         reused: Whether an earlier exchange used the connection.
         reader: Buffered input; it outlives each answer, so that bytes left over are seen.
     """
@@ -43,7 +40,6 @@ class Wire:
         self.sock: socket.socket | None = None
         self.phase: Phase = "resolve"
         self.sent = False
-        self.ended = False
         self.reused = False
         self._bytes_sent = 0
         self._bytes_received = 0
@@ -170,18 +166,6 @@ class Wire:
         # A TLS record is decrypted whole: the rest of the last one is neither in the reader nor in the kernel.
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Hand out the input the way `http.client.HTTPResponse` asks for it.
-
-        Args:
-            mode: Always `rb`.
-
-        Returns:
-            The one reader of this connection.
-        """
-        del mode
-        return self.reader
-
     def receive(self, buffer: memoryview) -> int:
         """Read what is there, waiting no longer than the budget allows.
 
@@ -200,7 +184,6 @@ class Wire:
         limit = self._read_limit
         sock.settimeout(left if limit is None or left < limit else limit)
         received = sock.recv_into(buffer)
-        self.ended = not received
         self._bytes_received += received
         return received
 
