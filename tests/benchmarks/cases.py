@@ -36,6 +36,7 @@ def sip(conn):
         conn.pause(0.05)
 
 
+NONE = "nothing wrong"
 # What the peer does instead of an answer, once it has read the request.
 ANSWERING = {
     "no answer": [faults.hold],
@@ -77,7 +78,7 @@ def peer(fault, scheme, authority, *, reused):
         script = faults.in_turn([faults.hold])
     else:
         warm = [faults.read, faults.send(ANSWER)]
-        steps = READING.get(fault) or [faults.read, *ANSWERING[fault]]
+        steps = READING.get(fault) or [faults.read, *ANSWERING.get(fault, [faults.send(ANSWER)])]
         script = faults.in_turn([*(warm if reused else []), *steps])
     handshaken = not fault.startswith("TLS")
     with faults.FaultServer(script, tls=tls if handshaken else None, scheme=scheme) as running:

@@ -3,8 +3,8 @@
 One function is CreateRepo as the template of this repository builds it. The others do the same, are written by hand
 (see `handlers/`) and are built by plain `sam build` from a requirements.txt, without Docker. Lambda cannot write
 bytecode beside the code, so that what the artifact lacks is compiled at every cold start; therefore each is measured
-with and without it, and the table says which of the two its build makes. Peak memory is that of the function's
-process after one call to a local Archal.
+with and without it, and the table says which of the two its build makes. CPU and peak memory are those of the
+function's process from its start to the end of its first call, to a local Archal.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Starts:
         self._client = supply.runtime_client(supply.DEPLOYED, python)
 
     def take(self, task_root, handler):
-        """Start a function and call it once: seconds of its init, and bytes of its peak memory."""
+        """Start a function and call it once: seconds of its init and of CPU in all, and bytes of its peak memory."""
         function = functions.Function(supply.DEPLOYED, self._python, self._client, task_root)
         environ = function.environ(self._environ, timeout=20)
         with tempfile.TemporaryDirectory() as folder:
@@ -175,18 +175,21 @@ class Starts:
                 reply = emulator.invoke({"body": body, "isBase64Encoded": False})
                 if reply.json.get("statusCode") != 201:
                     raise SystemExit(f"{handler} fails: {reply.text}")
-                return {"init": float(INIT.search(emulator.output)[1]) / 1e3, "peak": peak()}
+                return {"init": float(INIT.search(emulator.output)[1]) / 1e3, **used()}
             finally:
                 emulator.stop()
 
 
-def peak():
-    """Read the peak memory of the function's process, in bytes."""
+def used():
+    """Read what the function's process has used: seconds of CPU, and bytes of memory at its peak."""
     for pid in functions.left_behind():
+        process = Path(f"/proc/{pid}")
         with contextlib.suppress(OSError):
-            if "python" in Path(f"/proc/{pid}/exe").readlink().name:
-                text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-                return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) * 1024
+            if "python" in (process / "exe").readlink().name:
+                text = (process / "status").read_text(encoding="utf-8")
+                tasks = [path.read_text().split()[0] for path in process.glob("task/*/schedstat")]
+                high = int(re.search(r"VmHWM:\s+(\d+)", text)[1])
+                return {"cpu": sum(map(int, tasks)) / 1e9, "peak": high * 1024}
     raise SystemExit("the function's process is not found")
 
 
@@ -204,7 +207,7 @@ def starts(rounds):
                     root, handler
                 )
         for (name, bytecode), results in measure.interleaved(measures, rounds).items():
-            figures = {field: measure.median(results, field) for field in ("init", "peak")}
+            figures = {field: measure.median(results, field) for field in ("init", "cpu", "peak")}
             found[name]["forms"][bytecode].update(figures)
     show(found)
     return found
@@ -222,11 +225,14 @@ def show(found):
                 f"{row['init'] * 1e3:.0f}",
                 f"{ours['init'] / row['init']:.2f}",
                 f"{without['init'] * 1e3:.0f} / {with_['init'] * 1e3:.0f}",
+                f"{row['cpu'] * 1e3:.0f}",
+                f"{ours['cpu'] / row['cpu']:.2f}",
                 f"{row['peak'] / 1e6:.1f}",
                 f"{without['size'] / 1e6:.1f} / {with_['size'] / 1e6:.1f}",
             ]
         )
     columns = ["function", "init ms, as built", f"{OURS} / it", "init ms without / with bytecode"]
+    columns += ["CPU ms, as built", f"{OURS} / it"]
     columns += ["peak MB, as built", "unzipped MB without / with bytecode"]
     measure.table("Cold start on the emulator, Python 3.13", columns, rows)
 

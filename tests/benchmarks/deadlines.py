@@ -81,6 +81,13 @@ class Rig:
         self._client, self._authority, self._cap = client, authority, cap
         self._process = None
 
+    def prove(self):
+        """Make sure that it succeeds where nothing is wrong."""
+        for scheme, reused in variants(cases.NONE, self._client):
+            result = self._one(cases.NONE, scheme, reused=reused)
+            if result is None or result["outcome"] not in {"no error", "exit 0"}:
+                raise SystemExit(f"{self._client} fails at {scheme} without a fault: {result}")
+
     def meet(self, fault):
         """Give what became of each variant."""
         found = []
@@ -101,9 +108,7 @@ class Rig:
                 process.ask("hang_resolver")
                 stack.callback(self.end)
             if reused:
-                warm = process.ask("fault", path="/warm", patience=self._cap)
-                if warm is None or warm["outcome"] != "no error":
-                    raise SystemExit(f"{self._client} fails without a fault: {warm}")
+                process.ask("fault", path="/warm", patience=self._cap)
             size = {"size": UPLOAD} if fault in cases.READING else {}
             return process.ask("fault", path="/fault", patience=self._cap, **size)
 
@@ -126,6 +131,7 @@ def run(client, chosen, authority, cap):
     """Let one client meet the faults: {fault: [result]}."""
     rig = Rig(client, authority, cap)
     try:
+        rig.prove()
         return {fault: rig.meet(fault) for fault in chosen}
     finally:
         rig.end()

@@ -154,11 +154,12 @@ def requests(site):
 
     session = requests.Session()
     session.mount("http", HTTPAdapter(pool_maxsize=WIDEST))
-    session.verify = site.ca_file or True
+    # Given with each call: a session's own CA loses against REQUESTS_CA_BUNDLE.
+    common = {"headers": site.headers, "timeout": site.timeout, "verify": site.ca_file or True}
 
     def call(path, content=None):
         body = {"json": NEW} if content is None else {"data": content}
-        answer = session.post(site.base + path, headers=site.headers, timeout=site.timeout, **body)
+        answer = session.post(site.base + path, **common, **body)
         answer.raise_for_status()
         return typed(answer.json())
 
