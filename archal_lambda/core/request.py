@@ -141,7 +141,7 @@ class Request:
                 pairs.append((name, value))
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
-        new.headers = Headers(pairs)
+        new.headers = Headers.of(pairs)
         return new
 
     def completed(self, headers: HeaderInput) -> Request:
@@ -222,4 +222,4 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
         value = f"Bearer {text}"
         check_header("Authorization", value)
         pairs.append(("Authorization", value))
-    return Headers(pairs)
+    return Headers.of(pairs)

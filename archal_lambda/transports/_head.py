@@ -101,7 +101,7 @@ def read_head(reader: BufferedReader, method: str) -> Head:
         if match is None:
             raise Malformed("there is no status line")
         fields, left = _fields(reader, left - len(line))
-        headers = Headers(fields)
+        headers = Headers.of(fields)
         status = int(match[2])
         if status == _SWITCHING_PROTOCOLS:
             raise Malformed("the peer switched protocols without being asked to")
