@@ -17,7 +17,7 @@ from archal_lambda.errors import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["Session", "SessionList", "SessionName", "decode", "decode_plain", "encode"]
+__all__ = ["Session", "SessionList", "SessionName", "convert", "decode", "decode_plain", "encode"]
 
 T = TypeVar("T")
 # A time without a zone is refused: it cannot be compared with now.
@@ -129,10 +129,7 @@ def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec
     try:
         value: T = _decoder(cast("Hashable", type)).decode(content)
     except msgspec.ValidationError as error:
-        # msgspec puts the offending value into some messages (enums, literals), so only the place is kept.
-        reason = "the body does not have the expected shape"
-        found = _PATH.search(str(error))
-        path = found["path"] if found else "$"
+        reason, path = "the body does not have the expected shape", _place(error)
     except (msgspec.DecodeError, UnicodeDecodeError):
         reason = "the body is not valid JSON" if content else "the body is empty"
     except RecursionError:
@@ -142,6 +139,34 @@ def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec
     del content  # a traceback that shows locals would show the body
     # Raised here, so that no context or cause drags the library's message along.
     raise DecodeError(reason, path=path)
+
+
+def convert(value: object, type: type[T]) -> T:  # noqa: A002 - as in decode
+    """Convert plain Python values, such as the event of a function, into a type.
+
+    Args:
+        value: What JSON may hold.
+        type: Any type msgspec knows.
+
+    Returns:
+        The converted value.
+
+    Raises:
+        DecodeError: If the value is of another shape; `.path` says where. It is not shown.
+    """
+    path = "$"
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        path = _place(error)
+    del value  # a traceback that shows locals would show it
+    raise DecodeError("the event does not have the expected shape", path=path)
+
+
+def _place(error: msgspec.ValidationError) -> str:
+    # msgspec puts the offending value into some messages (enums, literals), so only the place is kept.
+    found = _PATH.search(str(error))
+    return found["path"] if found else "$"
 
 
 def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import CallRecord, Clones, Deadline
+from archal_lambda.core.models import convert
 from archal_lambda.powertools import log_calls
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the clone cannot be used; `archal run` counts the run as failed.
-        ValueError: If the event is no `Task`.
+        DecodeError: If the event is no `Task`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    task = msgspec.convert(event, Task)
+    task = convert(event, Task)
     log = log_calls(logger, metrics)
     calls: list[dict[str, Any]] = []
 

@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from archal_lambda import Clones, Deadline
-from archal_lambda.core.models import decode
+from archal_lambda.core.models import convert, decode
 from archal_lambda.powertools import log_calls
 
 if TYPE_CHECKING:
@@ -144,10 +144,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         `batchItemFailures` with the ids of the records to return.
 
     Raises:
-        ValueError: If the event is no SQS event.
+        DecodeError: If the event is no SQS event.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    batch = msgspec.convert(event, Batch)
+    batch = convert(event, Batch)
     # Only a record with an id can be reported; SQS gives one to each.
     records = [record for record in batch.records if has_id(record)]
     if len(records) < len(batch.records):

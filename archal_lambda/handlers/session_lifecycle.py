@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import ArchalClient, Deadline, RequestTimeout
+from archal_lambda.core.models import convert
 
 if TYPE_CHECKING:
     from archal_lambda.core.deadline import LambdaContext
@@ -60,10 +61,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the session cannot be had, or the clone does not answer.
-        ValueError: If the event is no `Check`.
+        DecodeError: If the event is no `Check`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    check = msgspec.convert(event, Check)
+    check = convert(event, Check)
     deadline = Deadline.from_context(context, reserve=CLEAN_UP_SECONDS)
     if deadline.expired:
         raise RequestTimeout("too little time to start a session and stop it", phase="connect")

@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import ArchalClient, ArchalError, Deadline, NotFoundError
+from archal_lambda.core.models import convert
 
 if TYPE_CHECKING:
     from archal_lambda.core.deadline import LambdaContext
@@ -57,10 +58,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the sessions cannot be listed.
-        ValueError: If the event is no `Sweep`.
+        DecodeError: If the event is no `Sweep`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    sweep = msgspec.convert(event, Sweep)
+    sweep = convert(event, Sweep)
     deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)
     now = datetime.now(UTC)
     with ArchalClient.from_env() as client:

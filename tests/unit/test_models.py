@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archal_lambda import DecodeError, Response, Session
-from archal_lambda.core.models import SessionList, decode, decode_plain, encode
+from archal_lambda.core.models import SessionList, convert, decode, decode_plain, encode
 
 MARK = "s3ntinel-value"
 
@@ -111,6 +111,28 @@ def test_what_cannot_be_decoded(content, type_, reason, path):
 def test_what_can_be_decoded(content, type_, value):
     """Unknown fields are skipped; any type msgspec knows will do."""
     assert decode(content, type_) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [(None, "$"), ([], "$"), ({}, "$"), ({"a": MARK}, "$.a"), ({"a": 1, "c": MARK}, "$.c")],
+)
+def test_what_cannot_be_converted(value, path):
+    """As for decoding: where, and nothing of the value."""
+    with pytest.raises(DecodeError) as caught:
+        convert(value, Item)
+    error = caught.value
+    assert (str(error), error.path) == (
+        f"the event does not have the expected shape at {path}",
+        path,
+    )
+    assert error.__context__ is None
+    assert MARK not in repr(vars(error))
+
+
+def test_what_can_be_converted():
+    """Unknown keys are skipped."""
+    assert convert({"a": 1, "other": MARK}, Item) == Item(1)
 
 
 def test_decoding_of_an_unsupported_type():
