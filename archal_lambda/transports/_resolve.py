@@ -5,13 +5,20 @@ This module owns the wait for the resolver, which has no timeout of its own. It 
 
 from __future__ import annotations
 
+import copy
+import os
 import socket
 import threading
+import time
 from typing import Any
 
 __all__ = ["Address", "resolve"]
 
 Address = tuple[Any, ...]
+
+# Calls that need a name at the same time share one lookup, so that a resolver that hangs holds one thread for all of
+# them. One that takes longer is joined by nobody: its question may be lost, and a new one answered at once.
+_SHARED_SECONDS = 1.0
 
 
 def resolve(host: str, port: int, seconds: float) -> list[Address]:
@@ -31,29 +38,54 @@ def resolve(host: str, port: int, seconds: float) -> list[Address]:
     """
     if _is_address(host):
         return _look_up(host, port)
-    # getaddrinfo() takes no timeout. Its thread is left behind if it hangs, and ends when the C library's own
-    # limits do; it holds nothing but the name.
-    results: list[list[Address] | OSError] = []
-
-    def run() -> None:
-        try:
-            results.append(_look_up(host, port))
-        except OSError as error:
-            results.append(error)
-        except UnicodeError:
-            results.append(OSError("the host is no valid name"))
-
-    thread = threading.Thread(target=run, name="archal-lambda-resolve", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:
-        raise OSError("no thread could be started to resolve the name") from None
-    thread.join(seconds)
-    if not results:
+    lookup = _shared(host, port)
+    if not lookup.over.wait(seconds):
         raise TimeoutError("the name was not resolved in time")
-    if isinstance(results[0], OSError):
-        raise results[0]
-    return results[0]
+    if isinstance(lookup.outcome, OSError):
+        raise copy.copy(lookup.outcome)  # each thread adds its frames to what it raises
+    return lookup.outcome
+
+
+class _Lookup:
+    """A question to the resolver, on a thread of its own.
+
+    The thread is left behind if it hangs, and ends when the C library's own limits do; it holds nothing but the name.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._key = host, port
+        # Not monotonic: that clock stands still while Lambda freezes the process, and the answer is lost meanwhile.
+        self._began = time.time()
+        self.over = threading.Event()
+        self.outcome: list[Address] | OSError = OSError("the resolver failed")
+        threading.Thread(target=self._run, name="archal-lambda-resolve", daemon=True).start()
+
+    def joinable(self) -> bool:
+        return 0 <= time.time() - self._began < _SHARED_SECONDS and not self.over.is_set()
+
+    def _run(self) -> None:
+        try:
+            self.outcome = _look_up(*self._key)
+        except OSError as error:
+            self.outcome = error.with_traceback(None)
+        except UnicodeError:
+            self.outcome = OSError("the host is no valid name")
+        finally:
+            self.over.set()
+            with _lock:
+                if _under_way.get(self._key) is self:
+                    del _under_way[self._key]
+
+
+def _shared(host: str, port: int) -> _Lookup:
+    with _lock:
+        lookup = _under_way.get((host, port))
+        if lookup is None or not lookup.joinable():
+            try:
+                lookup = _under_way[host, port] = _Lookup(host, port)
+            except RuntimeError:
+                raise OSError("no thread could be started to resolve the name") from None
+        return lookup
 
 
 def _look_up(host: str, port: int) -> list[Address]:
@@ -66,3 +98,16 @@ def _is_address(host: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _forget() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
+    _lock = threading.Lock()
+    _under_way.clear()
+
+
+_lock = threading.Lock()
+_under_way: dict[tuple[str, int], _Lookup] = {}
+# The threads of the parent are not in a forked process.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
