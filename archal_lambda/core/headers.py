@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from archal_lambda.core.redact import Secret
-from archal_lambda.core.targets import pairs_of
+from archal_lambda.core.targets import checked_pairs, pairs_of
 
 __all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
 
@@ -165,10 +165,11 @@ def check_headers(pairs: HeaderInput | None) -> Headers:
 
     Raises:
         ValueError: If one is malformed, belongs to the connection, or is a route header.
+        TypeError: If they are neither a mapping nor pairs.
     """
     if pairs is None:
         return Headers()
-    items = list(pairs_of(pairs))
+    items = checked_pairs(pairs, what="headers")
     for name, value in items:
         check_header(name, value)
         reason = reserved_reason(name)

@@ -13,7 +13,15 @@ from enum import Enum
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
-__all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_params", "is_loopback", "pairs_of"]
+__all__ = [
+    "BaseUrl",
+    "ParamsInput",
+    "check_target",
+    "checked_pairs",
+    "encode_params",
+    "is_loopback",
+    "pairs_of",
+]
 
 V = TypeVar("V")
 
@@ -45,6 +53,28 @@ def pairs_of(items: Mapping[str, V] | Iterable[tuple[str, V]]) -> Iterable[tuple
     if isinstance(items, Mapping):
         return cast("Mapping[str, V]", items).items()
     return items
+
+
+def checked_pairs(
+    items: Mapping[str, V] | Iterable[tuple[str, V]], *, what: str
+) -> list[tuple[str, V]]:
+    """Read what a caller gave as a mapping, or as pairs.
+
+    Args:
+        items: Either of the two.
+        what: The name of the argument, for errors.
+
+    Returns:
+        Keys and values in order.
+
+    Raises:
+        TypeError: If it is neither; a text is not taken for pairs of characters.
+    """
+    given = cast("Any", items)  # users err
+    pairs: list[Any] = list(pairs_of(given)) if hasattr(given, "__iter__") else [given]
+    if all(isinstance(one, tuple | list) and len(cast("list[Any]", one)) == 2 for one in pairs):  # noqa: PLR2004
+        return pairs
+    raise TypeError(f"{what} must be a mapping, or pairs of a name and a value")
 
 
 def is_loopback(host: str) -> bool:
@@ -185,12 +215,13 @@ def encode_params(params: ParamsInput | None, *, what: str = "params") -> str:
         `application/x-www-form-urlencoded` text, spaces as `%20`.
 
     Raises:
-        TypeError: If a value is no string, number or boolean, or a list of those.
+        TypeError: If they are neither a mapping nor pairs, or a value is no string, number or boolean, or a list of
+            those.
     """
     if params is None:
         return ""
     pairs: list[tuple[str, str]] = []
-    for key, value in pairs_of(params):
+    for key, value in checked_pairs(params, what=what):
         values = cast("list[Any]", value) if isinstance(value, list | tuple) else [value]
         pairs.extend((key, _scalar(what, key, one)) for one in values if one is not None)
     return urlencode(pairs, quote_via=quote)

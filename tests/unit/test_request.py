@@ -144,6 +144,14 @@ def test_a_body_of_another_type_is_refused(content):
         Request("POST", "/", content=content)
 
 
+@pytest.mark.parametrize("argument", ["params", "form", "headers"])
+@pytest.mark.parametrize("value", ["a=1", ["ab"], [("a", "1", "2")], [5], 5, b"a=1", {"a"}])
+def test_what_is_no_mapping_and_no_pairs_is_refused(argument, value):
+    """The argument is named, and a text is not taken for pairs of characters."""
+    with pytest.raises(TypeError, match=f"^{argument} must be a mapping, or pairs"):
+        Request("POST", "/", **{argument: value})
+
+
 @pytest.mark.parametrize(
     "bodies",
     [

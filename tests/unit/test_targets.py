@@ -360,7 +360,7 @@ def test_a_value_that_is_no_scalar_is_refused(value):
 @pytest.mark.parametrize("params", ["a=b", [("a",)], [("a", "b", "c")]])
 def test_params_that_are_no_pairs_are_refused(params):
     """A query string has its place in the path."""
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(TypeError, match=r"^params must be a mapping, or pairs"):
         encode_params(params)
 
 
