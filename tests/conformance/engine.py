@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import re
 import shutil
 import subprocess
 import tarfile
@@ -22,7 +21,8 @@ SHA512 = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SN
 REQUIREMENTS = HERE / "pyodide.txt"
 PLATFORM = ["--python-version", "3.14", "--implementation", "cp", "--abi", "cp314"]
 PLATFORM += ["--platform", "pyemscripten_2026_0_wasm32", "--platform", "any"]
-FIRST_WITH_JSPI = 24  # of Node; older ones need a flag
+# By age of Node: the newest need no flag, and refuse those of the others.
+JSPI = ([], ["--experimental-wasm-jspi"], ["--experimental-wasm-stack-switching"])
 
 
 def pyodide():
@@ -63,9 +63,14 @@ def node():
     path = shutil.which("node")
     if path is None:
         raise FileNotFoundError("node is not installed")
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
-    major = int(re.match(r"v(\d+)", said)[1])
-    return path, [] if major >= FIRST_WITH_JSPI else ["--experimental-wasm-stack-switching"]
+    ask = "process.exit(WebAssembly.Suspending || WebAssembly.Suspender ? 0 : 1)"
+    for flags in JSPI:
+        if (
+            subprocess.run([path, *flags, "-e", ask], capture_output=True, check=False).returncode
+            == 0
+        ):
+            return path, flags
+    raise ValueError("node has no WebAssembly JSPI")
 
 
 class Engine:

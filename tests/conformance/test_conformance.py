@@ -55,7 +55,7 @@ def suspended(pyodide, surroundings):
 
 
 def test_pyodide_traps(pyodide, surroundings):
-    """What a host without JSPI, its fetch and its garbage collector would do to a call."""
+    """What the host, its fetch and its garbage collector would do to a call."""
     told, _ = pyodide.run("on_traps.py", surroundings, flags=["--expose-gc"])
 
     assert len(told) == 4
