@@ -5,6 +5,7 @@ The default tests drive `Target` with mutations of valid answers. For hours of i
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import time
 import tracemalloc
@@ -40,6 +41,7 @@ SEEDS = [
     coded("deflate", zlib.compress(BODY)),
     coded("gzip, deflate", zlib.compress(gzip.compress(BODY) * 3)),
     chunked(chunk(gzip.compress(BODY)), b"0\r\n\r\n", headers=["Content-Encoding: gzip"]),
+    answer(b'{"error":"e","detail":"d","code":null}', status="503 X", headers=["Retry-After: 9"]),
     answer(BODY, status="401 Unauthorized", headers=["Retry-After: 1", "Content-Type: a; charset=x"]),
 ]  # fmt: skip
 TOKENS = [
@@ -112,6 +114,11 @@ class Target:
             assert 200 <= response.status_code <= 999
             assert len(response.content) <= LIMIT
             assert isinstance(response.text, str)
+            assert response.rejected_by in {"clone", "route", None}
+            with contextlib.suppress(errors.DecodeError):
+                response.json()
+            with contextlib.suppress(errors.StatusError):
+                response.raise_for_status()
             assert all(
                 "\n" not in value and "\r" not in value for _, value in response.headers.pairs
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import time
 import tracemalloc
 import zlib
 
@@ -41,6 +42,17 @@ REFUSED = {
     "HTTP/0.9": send(b"<html></html>\r\n"),
     "the preface of HTTP/2": send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "a request": send(b"POST /svc/api HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
+    "a status that only Python takes for a number": send(
+        head("Content-Length: 0", status="2_00 OK")
+    ),
+    "a status with a sign": send(head("Content-Length: 0", status="+200 OK")),
+    "a status of four digits": send(head("Content-Length: 0", status="0200 OK")),
+    "a version of its own": send(b"HTTP/1.9 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    "a status line held together by other spaces": send(b"HTTP/1.1\x0b200\xa0OK\r\n\r\n"),
+    "a length behind a space that is none": send(head("Content-Length: \x0b2") + b"{}"),
+    "a coding behind a space that is none": send(head("Transfer-Encoding: \x0bchunked")),
+    "a length in a fold": send(head("Content-Length:\r\n 2") + b"{}"),
+    "a list of codings with nothing in it": send(head("Transfer-Encoding: chunked,")),
     "a length beyond any integer": send(head("Content-Length: " + "9" * 60_000)),
     "trailers without end": lambda conn: (conn.send(chunked(b"0\r\n")), conn.flood(b"X: 1\r\n")),
     "an extension without end": lambda conn: (conn.send(chunked(b"1;")), conn.flood(b"a" * 999)),
@@ -104,6 +116,29 @@ def test_records_of_one_byte(play):
     """Over TLS each byte may be a record of its own."""
     here = play(*[send(bytes([byte])) for byte in answer(b"x" * 500)], hold)
     assert here.call().content == b"x" * 500
+
+
+# What reads headers as if they were e-mail looks for the parts of a body, by rules that took seconds for a line.
+LABELS = {
+    "a boundary in quotes that never end": b'multipart/mixed; "' + b";" * 60_000,
+    "quotes that end at once": b"multipart/mixed; " + b'";' * 30_000,
+    "a long boundary": b"multipart/mixed; boundary=" + b"x" * 60_000,
+    "a boundary in a part of a large number": b"multipart/mixed; boundary*" + b"9" * 5000 + b"=x",
+    "a boundary of a charset": b"multipart/mixed; boundary*=punycode''" + b"%61" * 20_000,
+    "parameters without end": b"text/html" + b"; charset=a" * 5000,
+    "a report": b"message/delivery-status",
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_content_type_costs_no_time(play, name):
+    """It is a line of text, until somebody asks for it."""
+    label = b"Content-Type: " + LABELS[name]
+    here = play(send(b"HTTP/1.1 200 OK\r\n" + label + b"\r\nContent-Length: 2\r\n\r\n{}"), hold)
+    started = time.monotonic()
+    response = here.call(timeout=5.0)
+    assert (response.content, response.text) == (b"{}", "{}")
+    assert time.monotonic() - started < 1.0
 
 
 def test_an_answer_in_time_is_not_too_late(play):
