@@ -7,6 +7,7 @@ import socket
 
 import pytest
 from conformance import checks, engine, site
+from conformance.host import Host
 from lambda_runtime import supply
 
 from archal_lambda.local import LocalArchal
@@ -25,13 +26,13 @@ def surroundings():
 @pytest.mark.parametrize("name", checks.names("sync"))
 def test_cpython_sync(surroundings, name):
     """The synchronous clients, on urllib3."""
-    assert asyncio.run(checks.run(checks.Host("sync", **surroundings), name)) is None
+    assert asyncio.run(checks.run(Host("sync", **surroundings), name)) is None
 
 
 @pytest.mark.parametrize("name", checks.names("async"))
 def test_cpython_async(surroundings, name):
     """The asynchronous clients, on threads."""
-    assert asyncio.run(checks.run(checks.Host("async", **surroundings), name)) is None
+    assert asyncio.run(checks.run(Host("async", **surroundings), name)) is None
 
 
 @pytest.fixture(scope="module")
