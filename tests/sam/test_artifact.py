@@ -213,7 +213,7 @@ def test_pins_are_what_the_project_asks_for(artifact):
 def test_a_build_without_the_right_python_says_so(tmp_path, interpreter):
     """Whoever lacks Python 3.13 is told what to do, and gets no half-made artifact."""
     done = subprocess.run(
-        ["make", "--makefile", "deploy/arm64/Makefile", "build-CreateRepo"],
+        [supply.obtained(tools.make), "--makefile", "deploy/arm64/Makefile", "build-CreateRepo"],
         cwd=tools.ROOT,
         env={"PATH": os.environ["PATH"], "PYTHON": interpreter, "ARTIFACTS_DIR": str(tmp_path)},
         capture_output=True,

@@ -56,6 +56,14 @@ def python():
     return found
 
 
+def make():
+    """Find make."""
+    found = shutil.which("make")
+    if found is None:
+        raise ValueError("make is not installed")
+    return found
+
+
 def wheels(architecture):
     """Fetch what a build would, so that one that fails has no other reason than itself."""
 

@@ -19,7 +19,7 @@ BODY = b'{"a": 1}'
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 LATE = "of another call"
-BUDGET = 0.15
+BUDGET = 0.3
 
 
 PLAIN = {

@@ -28,7 +28,7 @@ from archal_lambda.credentials import FromExtension
 from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
 from archal_lambda.transports._urllib3 import UrllibTransport
 
-BUDGET = 0.2
+BUDGET = 0.3
 
 
 class Clock:
