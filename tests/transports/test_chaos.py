@@ -6,10 +6,15 @@ import asyncio
 import collections
 import gc
 import itertools
+import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from fault_answers import chunk, chunked, head
@@ -170,49 +175,25 @@ def test_tasks_cancelled_under_faults(sockets, scheme, authority):
     assert threading.active_count() == threads
 
 
-class Interrupt(BaseException):
-    """As KeyboardInterrupt, but of this test alone."""
-
-
-# Whoever is interrupted between making a thing and keeping it leaves it to the garbage collector.
-@pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX alone has timers")
-def test_a_call_interrupted_anywhere(sockets, site):
-    """An exception out of a signal handler may strike at any line: the next call still gets its own answer."""
-
-    def interrupt(_number, frame):
-        while frame is not None:
-            if "/coverage/" in frame.f_code.co_filename:  # which would keep its lock for good
-                signal.setitimer(signal.ITIMER_REAL, 1e-4)
-                return
-            frame = frame.f_back
-        raise Interrupt
-
-    here = site([cycle])
-    outcomes = collections.Counter()
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    draw = random.Random(5)  # noqa: S311 - the same in each run
-    try:
-        for number in range(400):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 4e-3))
-                response = here.call("GET", f"/{number}")
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except Interrupt:
-                outcomes["interrupted"] += 1
-            else:
-                assert response.text == f"/svc/api/{number}"
-                outcomes["answered"] += 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-    assert min(outcomes["interrupted"], outcomes["answered"]) > 20
-    here.transport.close()
-    here.server.__exit__()
-
-
 def cycle(conn):
     for play in itertools.cycle([whole, in_parts, hinted, whole]):
         play(conn, conn.read_request().target.partition("?")[0].encode())
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX alone has timers")
+def test_a_call_interrupted_anywhere(scheme, authority):
+    """An exception out of a signal handler may strike at any line: the next call still gets its own answer."""
+    program = Path(__file__).parent.parent / "interrupted.py"
+    with FaultServer([cycle], tls=authority.trusted if scheme == "https" else None) as server:
+        done = subprocess.run(
+            [sys.executable, str(program), server.origin, authority.file],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert not server.failures
+    outcomes = json.loads(done.stdout)
+    assert (outcomes["wrong"], outcomes["left"]) == (0, 0)
+    assert min(outcomes["interrupted"], outcomes["answered"]) > 20

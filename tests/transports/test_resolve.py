@@ -114,3 +114,17 @@ def test_a_forked_process_asks_for_itself(resolver):
             os._exit(2)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_without_a_thread_to_ask_on_there_is_no_connection(resolver, monkeypatch):
+    """Where the process may start no thread, the call says so, and the next one tries again."""
+
+    def full(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        with pytest.raises(OSError, match="no thread could be started"):
+            resolve("a.invalid", 443, 5.0)
+    resolver.open.set()
+    assert resolve("a.invalid", 443, 5.0) == FOUND

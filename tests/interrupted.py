@@ -1,0 +1,57 @@
+"""A client whose signal handler raises, at any line: prints what became of its calls, as JSON.
+
+A process of its own, because a program that is interrupted just anywhere may hold a lock for ever: coverage's, for
+instance. Arguments: the origin to call, and the CA file.
+"""
+
+from __future__ import annotations
+
+import collections
+import gc
+import json
+import random
+import signal
+import sys
+
+from faults_client import clones_at, open_sockets
+
+from archal_lambda.transports._urllib3 import UrllibTransport
+
+CALLS = 400
+LONGEST = 4e-3  # seconds until the interruption; a call over TLS takes about half of it
+
+
+class Interrupt(BaseException):
+    """As KeyboardInterrupt, but nobody else's."""
+
+
+def interrupt(*_args):
+    raise Interrupt
+
+
+def main():
+    origin, ca_file = sys.argv[1:]
+    before = open_sockets()
+    transport = UrllibTransport(ca_file=ca_file)
+    clone = clones_at(origin, transport)["svc"]
+    outcomes = collections.Counter(interrupted=0, answered=0, wrong=0)
+    draw = random.Random(5)  # noqa: S311 - the same in each run
+    signal.signal(signal.SIGALRM, interrupt)
+    for number in range(CALLS):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, LONGEST))
+            response = clone.get(f"/{number}", timeout=10.0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupt:
+            outcomes["interrupted"] += 1
+        else:
+            outcomes["answered" if response.text == f"/svc/api/{number}" else "wrong"] += 1
+    transport.close()
+    gc.collect()
+    sys.stdout.write(
+        json.dumps({**outcomes, "left": 0 if before is None else open_sockets() - before})
+    )
+
+
+if __name__ == "__main__":
+    main()
