@@ -173,6 +173,17 @@ class _Tls(HTTPSConnection):
         return sock
 
 
+class _TlsSocket(ssl.SSLSocket):
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        # Asked before the handshake alone, of a peer that is gone already; what this raises, ssl.py passes on without
+        # closing the socket.
+        try:
+            return super().recv(buflen, flags)
+        except ConnectionError:
+            self.close()
+            raise
+
+
 def _release(leash: Leash | None) -> None:
     if leash is not None:
         leash.untie()
@@ -185,6 +196,7 @@ def _usable(wire: Wire) -> bool:
 
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     context = create_urllib3_context()
+    context.sslsocket_class = _TlsSocket
     if ca_file is None:
         context.load_default_certs()
         return context
