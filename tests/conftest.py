@@ -1,4 +1,4 @@
-"""What the tests share; the fakes themselves are in `fakes.py`."""
+"""What the tests share; the fakes themselves are in `support/fakes.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from fakes import Clock, Context
 from hypothesis import settings
+from support.fakes import Clock, Context
 
 EVENTS = Path(__file__).parent.parent / "events"
 

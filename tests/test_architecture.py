@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "archal_lambda"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "archal_lambda"
 
 # From the bottom up; a module imports from lower ranks only. A name with `.*` is a whole package; it may import itself.
 RANKS = [
@@ -145,3 +146,23 @@ def test_fences(path):
 def test_no_module_is_too_long(path):
     """300 lines; what is longer wants splitting."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_tests_import_neither_tests_nor_conftests():
+    """What several of them need is in `tests/support`."""
+    wrong = [
+        f"{path.relative_to(TESTS)} imports {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in imported_names(path)
+        if any(part.startswith("test_") or part == "conftest" for part in name.split("."))
+    ]
+    assert wrong == []
+
+
+def imported_names(path):
+    """Each name that a file imports, with its module in front."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)

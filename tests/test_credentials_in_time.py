@@ -6,8 +6,8 @@ import threading
 import time
 
 import pytest
-from faults import SAFETY_SECONDS, FaultServer, answer
-from faults_client import LATE
+from support.faults.client import LATE
+from support.faults.server import SAFETY_SECONDS, FaultServer, answer
 
 from archal_lambda import Deadline, Headers, RequestTimeout
 from archal_lambda.core.redact import Secret

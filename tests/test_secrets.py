@@ -8,7 +8,7 @@ import logging
 import traceback
 
 import pytest
-from fakes import Clock, Context, repickled, script
+from support.fakes import Clock, Context, repickled, script
 
 from archal_lambda import (
     ArchalClient,

@@ -10,8 +10,8 @@ import server
 
 sys.path.insert(0, str(measure.TESTS))
 
-import fault_tls
-import faults
+from support.faults import server as faults
+from support.faults.tls import dripped_handshake
 
 ANSWER = server.answer(200)
 HEAD, _, BODY = ANSWER.partition(b"\r\n\r\n")
@@ -73,7 +73,7 @@ def peer(fault, scheme, authority, *, reused):
         return
     tls = authority.trusted if scheme == "https" else None
     if fault == "TLS handshake dripped":
-        script = fault_tls.dripped_handshake(tls, every=0.01)
+        script = dripped_handshake(tls, every=0.01)
     elif fault in SILENT or fault == "name never resolved":
         script = faults.in_turn([faults.hold])
     else:

@@ -26,10 +26,10 @@ import measure
 
 sys.path.insert(0, str(measure.TESTS))
 
-from lambda_runtime import function as functions
-from lambda_runtime import supply
-from lambda_runtime.emulator import Emulator
-from sam import tools
+from support import supply
+from support.aws import function as functions
+from support.aws.emulator import Emulator
+from support.sam import tools
 
 from archal_lambda.local import LocalArchal
 

@@ -183,7 +183,7 @@ def main():
         if name not in STANDARDS or shutil.which(name.replace("fetch (Node)", "node").split()[0])
     ]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.parallel) as pool:
-        authority = cases.fault_tls.Authority(Path(folder))
+        authority = cases.tls.Authority(Path(folder))
         _ = authority.trusted
         jobs = {
             name: pool.submit(run, name, options.faults, authority, options.cap)

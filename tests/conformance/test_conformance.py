@@ -6,9 +6,11 @@ import asyncio
 import socket
 
 import pytest
-from conformance import checks, engine, site
+from conformance import checks
 from conformance.host import Host
-from lambda_runtime import supply
+from support import supply
+from support.faults import behaviours
+from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
 
@@ -16,7 +18,7 @@ from archal_lambda.local import LocalArchal
 @pytest.fixture(scope="module")
 def surroundings():
     """What the checks run against: the misbehaving server, an address where nobody listens, and a local Archal."""
-    with socket.socket() as unused, site.server() as server, LocalArchal() as archal:
+    with socket.socket() as unused, behaviours.server() as server, LocalArchal() as archal:
         unused.bind(("127.0.0.1", 0))  # and never listens
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
         yield {"origin": server.origin, "closed": closed, "environ": dict(archal.environ)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conformance import engine
-from faults import FaultServer
-from lambda_runtime import supply
+from support import supply
+from support.faults.server import FaultServer
+from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
 

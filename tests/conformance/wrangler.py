@@ -23,7 +23,7 @@ from urllib.error import HTTPError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conformance import engine
+from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
 

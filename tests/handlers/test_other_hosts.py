@@ -8,7 +8,7 @@ import json
 import socket
 
 import pytest
-from faults import FaultServer
+from support.faults.server import FaultServer
 
 from archal_lambda import ArchalError, Clones
 from archal_lambda.handlers import asyncio_report, lambda_edge

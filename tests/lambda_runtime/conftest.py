@@ -10,13 +10,13 @@ import threading
 import time
 
 import pytest
-from lambda_runtime import function as functions
-from lambda_runtime import supply
-from lambda_runtime.emulator import Emulator
-from lambda_runtime.relay import Relay
-from lambda_runtime.runtime_api import Runtime, RuntimeApi
-from sam import tools
-from standin import GITHUB_TOKEN
+from support import supply
+from support.aws import function as functions
+from support.aws.emulator import Emulator
+from support.aws.relay import Relay
+from support.aws.runtime_api import Runtime, RuntimeApi
+from support.sam import tools
+from support.standin import GITHUB_TOKEN
 
 from archal_lambda.local import LocalArchal
 

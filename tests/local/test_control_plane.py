@@ -7,7 +7,7 @@ import datetime as dt
 import re
 
 import pytest
-from standin import Control, send
+from support.standin import Control, send
 
 SUMMARY = {
     "sessionId",

@@ -6,7 +6,7 @@ import base64
 import re
 
 import pytest
-from standin import route, send
+from support.standin import route, send
 
 R = "/repos/testuser/x"
 MISSING = {

@@ -7,9 +7,9 @@ import copy
 import json
 
 import jsonschema_rs
-import openapi
 import pytest
-from standin import Answer, route
+from support import openapi
+from support.standin import Answer, route
 
 REPO = "/repos/{owner}/{repo}"
 ISSUE = f"{REPO}/issues/{{issue_number}}"

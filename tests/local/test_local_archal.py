@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from standin import GITHUB_TOKEN, Control, route, send
+from support.standin import GITHUB_TOKEN, Control, route, send
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal, RecordedHeaders

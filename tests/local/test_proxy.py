@@ -9,7 +9,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import pytest
-from standin import GITHUB_TOKEN, Control, route, send
+from support.standin import GITHUB_TOKEN, Control, route, send
 
 from archal_lambda.local import LocalArchal
 from archal_lambda.local._headers import for_caller, for_clone, public_reference

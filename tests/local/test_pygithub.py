@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import github
 import pytest
-from standin import GITHUB_TOKEN, route
+from support.standin import GITHUB_TOKEN, route
 
 
 class RoutedToken(github.Auth.Token):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from lambda_runtime import supply
-from sam import tools
+from support import supply
+from support.sam import tools
 
 
 @pytest.fixture(scope="session")

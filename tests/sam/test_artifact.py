@@ -11,10 +11,10 @@ import tomllib
 from email.parser import HeaderParser
 
 import pytest
-from lambda_runtime import supply
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from sam import tools
+from support import supply
+from support.sam import tools
 
 HANDLERS = ("agent", "create_repo", "scenario_worker", "session_lifecycle", "session_sweeper")
 DISTRIBUTIONS = ("aws_lambda_powertools", "jmespath", "msgspec", "typing_extensions", "urllib3")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from lambda_runtime import supply
-from sam import tools
+from support import supply
+from support.sam import tools
 
 TEMPLATE = tools.ROOT / "template.yaml"
 # What the seed is, what it replaces, and what finds it.

@@ -7,10 +7,10 @@ import gc
 import logging
 import threading
 
-import fault_tls
-import faults_client
 import pytest
-from faults import answer, by_connection, read, send, serve
+from support.faults.client import SECRETS, Site
+from support.faults.server import answer, by_connection, read, send, serve
+from support.faults.tls import Authority
 
 BUDGET = 0.2  # seconds
 TLS_BUDGET = 0.2  # a handshake fits, on a busy machine too
@@ -18,7 +18,7 @@ TLS_BUDGET = 0.2  # a handshake fits, on a busy machine too
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    return fault_tls.Authority(tmp_path_factory.mktemp("ca"))
+    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(params=["http", "https"])
@@ -30,7 +30,7 @@ def scheme(request):
 def plain_site():
     """Open a site over plain HTTP."""
     with contextlib.ExitStack() as stack:
-        yield lambda script, **options: stack.enter_context(faults_client.Site(script, **options))
+        yield lambda script, **options: stack.enter_context(Site(script, **options))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def site(scheme, authority):
     tls = authority.trusted if scheme == "https" else None
     with contextlib.ExitStack() as stack:
         yield lambda script, **options: stack.enter_context(
-            faults_client.Site(script, tls=tls, ca_file=authority.file, **options)
+            Site(script, tls=tls, ca_file=authority.file, **options)
         )
 
 
@@ -71,7 +71,7 @@ def silent_logs(caplog):
     yield
     for record in caplog.get_records("call"):
         shown = record.getMessage() + repr(vars(record))
-        assert not [secret for secret in faults_client.SECRETS if secret in shown]
+        assert not [secret for secret in SECRETS if secret in shown]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -7,9 +7,9 @@ import os
 import zlib
 
 import pytest
-from fault_answers import chunked, coded
-from faults import answer, by_connection, drip, end, pause, read, send, serve
-from faults_client import QUERY, ROUTE, TOKEN, check_next
+from support.faults.answers import chunked, coded
+from support.faults.client import QUERY, ROUTE, TOKEN, check_next
+from support.faults.server import answer, by_connection, drip, end, pause, read, send, serve
 
 from archal_lambda.errors import DecodeError
 

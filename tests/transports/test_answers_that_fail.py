@@ -6,8 +6,9 @@ import gzip
 import zlib
 
 import pytest
-from fault_answers import chunk, chunked, coded, head
-from faults import (
+from support.faults.answers import chunk, chunked, coded, head
+from support.faults.client import BODY, ECHO, check_failed
+from support.faults.server import (
     cut,
     drip,
     end,
@@ -17,7 +18,6 @@ from faults import (
     reset,
     send,
 )
-from faults_client import BODY, ECHO, check_failed
 
 from archal_lambda import Timeout
 from archal_lambda.errors import ConnectionLost, RequestTimeout, ResponseTooLarge

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_answers import chunk, chunked, head
-from faults import FaultServer, answer
-from faults_client import LATE, ROUTE, open_sockets
+from support.faults.answers import chunk, chunked, head
+from support.faults.client import LATE, ROUTE, open_sockets
+from support.faults.server import FaultServer, answer
 
 from archal_lambda import AsyncClones, RetryPolicy, Settings
 from archal_lambda.errors import TransportError
@@ -183,7 +183,7 @@ def cycle(conn):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX alone has timers")
 def test_a_call_interrupted_anywhere(scheme, authority):
     """An exception out of a signal handler may strike at any line: the next call still gets its own answer."""
-    program = Path(__file__).parent.parent / "interrupted.py"
+    program = Path(__file__).parents[1] / "support" / "interrupted.py"
     with FaultServer([cycle], tls=authority.trusted if scheme == "https" else None) as server:
         done = subprocess.run(
             [sys.executable, str(program), server.origin, authority.file],

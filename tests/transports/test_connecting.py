@@ -8,8 +8,8 @@ import struct
 import threading
 
 import pytest
-from fault_tls import dripped_handshake
-from faults import (
+from support.faults.client import Site, clones_at
+from support.faults.server import (
     answer,
     blackhole,
     by_connection,
@@ -21,7 +21,7 @@ from faults import (
     send,
     serve,
 )
-from faults_client import Site, clones_at
+from support.faults.tls import dripped_handshake
 from urllib3.util.wait import wait_for_read
 
 from archal_lambda import Deadline, Request, Timeout

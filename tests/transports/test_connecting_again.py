@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from fault_tls import dripped_handshake
-from faults import (
+from support.faults.client import assert_clean, clones_at
+from support.faults.server import (
     answer,
     blackhole,
     by_connection,
@@ -21,7 +21,7 @@ from faults import (
     send,
     serve,
 )
-from faults_client import assert_clean, clones_at
+from support.faults.tls import dripped_handshake
 
 from archal_lambda import Deadline, Timeout
 from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, TransportError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fuzz_response import SEEDS, TOKENS, Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.fuzz_response import SEEDS, TOKENS, Target
 
 
 @pytest.fixture(scope="module")

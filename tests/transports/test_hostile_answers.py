@@ -9,9 +9,21 @@ import tracemalloc
 import zlib
 
 import pytest
-from fault_answers import chunk, chunked, coded, head
-from faults import answer, by_connection, cut, drip, end, flood, hold, pause, read, send, serve
-from faults_client import ECHO, check_failed, check_next
+from support.faults.answers import chunk, chunked, coded, head
+from support.faults.client import ECHO, check_failed, check_next
+from support.faults.server import (
+    answer,
+    by_connection,
+    cut,
+    drip,
+    end,
+    flood,
+    hold,
+    pause,
+    read,
+    send,
+    serve,
+)
 
 from archal_lambda.errors import ConnectionLost, RequestTimeout, ResponseTooLarge
 

@@ -10,8 +10,8 @@ import ssl
 
 import pytest
 import urllib3.exceptions
-from faults import good
-from faults_client import ECHO
+from support.faults.client import ECHO
+from support.faults.server import good
 
 from archal_lambda.errors import (
     ConnectError,

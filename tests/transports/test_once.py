@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from faults import serve
+from support.faults.server import serve
 
 from archal_lambda import Request
 from archal_lambda.transports import _once, _urllib3

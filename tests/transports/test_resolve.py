@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from faults_client import LATE, clones_at
+from support.faults.client import LATE, clones_at
 
 from archal_lambda import Request
 from archal_lambda.errors import RequestTimeout

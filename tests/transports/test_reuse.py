@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from faults import (
+from support.faults.client import LATE, ROUTE
+from support.faults.server import (
     FaultServer,
     answer,
     by_connection,
@@ -21,7 +22,6 @@ from faults import (
     send,
     serve,
 )
-from faults_client import LATE, ROUTE
 
 from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Settings
 from archal_lambda.credentials import FromExtension

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from faults import serve
-from faults_client import ROUTE, Site
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.faults.client import ROUTE, Site
+from support.faults.server import serve
 
 from archal_lambda import Request
 

@@ -7,10 +7,10 @@ import gc
 import threading
 import time
 
-import faults
 import pytest
-from faults import FaultServer
-from faults_client import open_sockets
+from support.faults import server as faults
+from support.faults.client import open_sockets
+from support.faults.server import FaultServer
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
 from archal_lambda.core.deadline import Deadline

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faults import FaultServer, hold, in_turn, read
+from support.faults.server import FaultServer, hold, in_turn, read
 
 from archal_lambda import Clones, Settings, errors
 from archal_lambda.core.transfer import Transfer

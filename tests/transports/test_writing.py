@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from faults import answer, by_connection, cut, end, hold, read, reset, send, serve
-from faults_client import check_next
+from support.faults.client import check_next
+from support.faults.server import answer, by_connection, cut, end, hold, read, reset, send, serve
 
 from archal_lambda import Timeout
 from archal_lambda.errors import ConnectionLost, RequestTimeout

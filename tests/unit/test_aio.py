@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
-from fakes import script
-from unit.test_sessions import session
+from support.fakes import script, session
 
 from archal_lambda import (
     AsyncArchalClient,

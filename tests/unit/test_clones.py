@@ -7,9 +7,11 @@ import threading
 
 import msgspec
 import pytest
-from fakes import Clock, Context, script
+from support.blocking import as_async
+from support.fakes import Clock, Context, script
 
 from archal_lambda import (
+    AsyncClones,
     Clones,
     Deadline,
     Request,
@@ -23,6 +25,13 @@ from archal_lambda import (
 from archal_lambda.transports.mock import MockTransport
 
 URLS = {"github": "https://clone.test/github/api", "slack": "https://clone.test/slack/api"}
+
+
+@pytest.fixture(autouse=True, params=["sync", "async"])
+def kind(request):
+    """Each test runs on the synchronous client, and on the asynchronous one behind the same face."""
+    with as_async(request, Clones=AsyncClones):
+        yield request.param
 
 
 class Issue(msgspec.Struct):
@@ -298,6 +307,7 @@ def test_gather_keeps_order():
     ]
 
 
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)  # test_aio.py has the test for tasks
 def test_gather_runs_side_by_side():
     """As many at once as allowed, no more, and no thread is left."""
     together = threading.Barrier(3, timeout=5)

@@ -6,9 +6,9 @@ import math
 import time
 
 import pytest
-from fakes import Context
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import Context
 
 from archal_lambda import Deadline, Timeout
 from archal_lambda.core.deadline import DEFAULT_TIMEOUT

@@ -6,7 +6,7 @@ import copy
 import re
 
 import pytest
-from fakes import repickled
+from support.fakes import repickled
 
 from archal_lambda import Request, Response, errors
 

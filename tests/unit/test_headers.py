@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fakes import repickled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import repickled
 
 from archal_lambda import Headers, Request, Secret
 from archal_lambda.core.headers import check_header, check_headers, reserved_reason

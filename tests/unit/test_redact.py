@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from fakes import repickled
+from support.fakes import repickled
 
 from archal_lambda import Secret
 from archal_lambda.core.redact import REDACTED

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
-from fakes import repickled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import repickled
 
 from archal_lambda import Headers, Request, Secret, Timeout, __version__
 from archal_lambda.core.targets import BaseUrl

@@ -7,9 +7,9 @@ import pkgutil
 
 import msgspec
 import pytest
-from fakes import repickled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import repickled
 
 from archal_lambda import DecodeError, Request, Response, errors
 from archal_lambda.core.response import status_error

@@ -6,25 +6,20 @@ import contextlib
 import json
 
 import pytest
-from fakes import Clock, script
+from support.blocking import as_async
+from support.fakes import Clock, script, session
 
-from archal_lambda import ArchalClient, Response, Settings, errors
+from archal_lambda import ArchalClient, AsyncArchalClient, Response, Settings, errors
 from archal_lambda.transports.mock import MockTransport
 
 URL = "https://archal.ai/api/sessions"
 
 
-def session(status="running", **fields):
-    body = {
-        "sessionId": "ses-1",
-        "status": status,
-        "cloneIds": ["github"],
-        "endpoints": {"github": "https://ses-1.test/github"},
-        "apiBaseUrls": {"github": "https://ses-1.test/github/api"},
-        "createdAt": "2026-01-02T03:04:05Z",
-        "expiresAt": "2026-01-02T03:34:05Z",
-    }
-    return Response(201, json=body | fields)
+@pytest.fixture(autouse=True, params=["sync", "async"])
+def kind(request):
+    """Each test runs on the synchronous client, and on the asynchronous one behind the same face."""
+    with as_async(request, ArchalClient=AsyncArchalClient):
+        yield request.param
 
 
 def failed(status, code="some_code"):
@@ -479,6 +474,9 @@ def test_a_session_that_is_over_does_not_run():
     assert calls(requests)[-1] == "DELETE /sessions/ses-1"
 
 
+@pytest.mark.parametrize(
+    "kind", ["sync"], indirect=True
+)  # asyncio turns an interruption into a cancellation
 @pytest.mark.parametrize("failure", [None, ZeroDivisionError("mine")])
 @pytest.mark.parametrize(("second", "notes"), [(204, 0), (404, 0), (lost(), 1), (failed(403), 1)])
 def test_an_interrupted_stop_is_begun_again(failure, second, notes):

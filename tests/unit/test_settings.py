@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from fakes import repickled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import repickled
 
 from archal_lambda import Clones, ConfigurationError, Secret, Settings, UnknownCloneError
 from archal_lambda.core.settings import process_environ

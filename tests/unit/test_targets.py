@@ -8,9 +8,9 @@ import time
 from urllib.parse import parse_qsl, quote, unquote, urljoin
 
 import pytest
-from fakes import repickled
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.fakes import repickled
 
 from archal_lambda import Request
 from archal_lambda.core.targets import BaseUrl, check_target, encode_params, is_loopback

@@ -11,10 +11,10 @@ import subprocess
 import venv
 from pathlib import Path
 
-from lambda_runtime import supply
+from support import supply
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 REQUIREMENTS = ROOT / "deploy" / "requirements.txt"
 # What `sam build` reads.
 SOURCES = ("template.yaml", "deploy", "archal_lambda")

@@ -13,9 +13,8 @@ import random
 import signal
 import sys
 
-from faults_client import clones_at, open_sockets
-
 from archal_lambda.transports._urllib3 import UrllibTransport
+from support.faults.client import clones_at, open_sockets
 
 CALLS = 400
 LONGEST = 4e-3  # seconds until the interruption; a call over TLS takes about half of it

@@ -11,11 +11,10 @@ import time
 import tracemalloc
 import zlib
 
-from fault_answers import chunk, chunked, coded, head
-from faults import FaultServer, answer
-
 from archal_lambda import Clones, RetryPolicy, Settings, errors
 from archal_lambda.transports._urllib3 import UrllibTransport
+from support.faults.answers import chunk, chunked, coded, head
+from support.faults.server import FaultServer, answer
 
 LIMIT = 20_000  # bytes of an answer
 MEMORY = 2_000_000  # bytes

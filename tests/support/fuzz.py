@@ -1,7 +1,7 @@
 """Hours of `fuzz_response`, led by what code an input reaches.
 
 Needs atheris, which is not among the test dependencies:
-`pip install atheris; python tests/fuzz.py FOLDER [-max_total_time=SECONDS]`. The folder keeps what was found.
+`pip install atheris; python tests/support/fuzz.py FOLDER [-max_total_time=SECONDS]`. The folder keeps what was found.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import atheris  # pyright: ignore[reportMissingImports]
 
 with atheris.instrument_imports(include=["archal_lambda", "http", "email"]):
-    import fuzz_response
+    from support import fuzz_response
 
 
 def main() -> None:

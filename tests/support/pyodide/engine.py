@@ -13,9 +13,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from lambda_runtime import supply
+from support import supply
 
 HERE = Path(__file__).parent
+TESTS = HERE.parents[1]
 PYODIDE = "pyodide@314.0.7"  # CPython 3.14
 SHA512 = "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
 REQUIREMENTS = HERE / "pyodide.txt"
@@ -74,7 +75,7 @@ def node():
 
 
 class Engine:
-    """Runs files of this folder in Pyodide.
+    """Runs files of `tests/conformance` in Pyodide.
 
     Args:
         folder: An empty folder, for the built wheel.
@@ -86,7 +87,7 @@ class Engine:
         self._mounts = {
             "/dependencies": str(dependencies()),
             "/package": str(built(folder)),
-            "/tests": str(HERE.parent),
+            "/tests": str(TESTS),
         }
 
     def run(self, file, given, *, jspi=False, flags=(), modules=None):
@@ -95,7 +96,7 @@ class Engine:
             "pyodide": str(self._pyodide),
             "mounts": self._mounts,
             "path": list(self._mounts),
-            "modules": str(HERE / modules) if modules else None,
+            "modules": str(TESTS / "conformance" / modules) if modules else None,
             "main": f"/tests/conformance/{file}",
             "given": json.dumps(given),
         }

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import inspect
 
+import pytest
+
 from archal_lambda import Settings
 
 
@@ -97,6 +99,23 @@ def blocking(cls):
 
     make.from_env = from_env
     return make
+
+
+@contextlib.contextmanager
+def as_async(request, **classes):
+    """Put asynchronous classes in place of a test module's synchronous ones, if its fixture is asked for "async".
+
+    Args:
+        request: The fixture's request, whose parameter is "sync" or "async".
+        classes: The asynchronous class for each name in the module.
+    """
+    if request.param == "sync":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch, event_loop():
+        for name, cls in classes.items():
+            patch.setattr(request.module, name, blocking(cls))
+        yield
 
 
 def awaited(sleep):

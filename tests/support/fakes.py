@@ -1,4 +1,4 @@
-"""Fakes for every test: a clock set by hand, a Lambda context, and a transport that plays a script."""
+"""Fakes for every test: a clock set by hand, a Lambda context, a transport that plays a script, and a session."""
 
 from __future__ import annotations
 
@@ -66,3 +66,17 @@ def script(*outcomes):
         return outcome(request) if callable(outcome) else outcome
 
     return MockTransport(handler)
+
+
+def session(status="running", **fields):
+    """Make the control plane's response that describes a session."""
+    body = {
+        "sessionId": "ses-1",
+        "status": status,
+        "cloneIds": ["github"],
+        "endpoints": {"github": "https://ses-1.test/github"},
+        "apiBaseUrls": {"github": "https://ses-1.test/github/api"},
+        "createdAt": "2026-01-02T03:04:05Z",
+        "expiresAt": "2026-01-02T03:34:05Z",
+    }
+    return Response(201, json=body | fields)

@@ -1,4 +1,4 @@
-"""What the tests of this folder run on: interpreters, AWS's emulator and runtime client, and the function's folder.
+"""What the tests run on: interpreters, AWS's emulator and runtime client, and the function's folder.
 
 Everything fetched has an exact version and a checked digest, and is kept in a cache outside the repository.
 """
@@ -29,7 +29,7 @@ EMULATORS = {
     "x86_64": "6b1e686e62ab2baf5759c412c4864276ef2a88b094fca53ec070637ccba9b9a5",
     "arm64": "ec2e5d09633d853834c008b1ef264bf834b258a94d551d2b2074966494b39a21",
 }
-RUNTIME_CLIENT = HERE / "awslambdaric.txt"
+RUNTIME_CLIENT = HERE / "aws" / "awslambdaric.txt"
 
 
 def obtained(make, *arguments):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Stands in the environment of every process started here, so that one left behind is found.
 MARK = f"ARCHAL_LAMBDA_TEST_RUN={uuid.uuid4()}"
-EXAMPLES = Path(__file__).parent / "functions"
+EXAMPLES = Path(__file__).parents[2] / "lambda_runtime" / "functions"
 
 
 @dataclasses.dataclass(frozen=True)

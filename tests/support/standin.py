@@ -1,4 +1,4 @@
-"""A plain HTTP client for tests of the stand-in: what is sent is exactly what the test says."""
+"""An HTTP client for tests of the stand-in, which sends exactly what the test says, and a clone that echoes."""
 
 from __future__ import annotations
 
@@ -86,3 +86,25 @@ def route(archal, clone="github", **fields):
     created = control.create(clones=[clone], **fields)
     assert created.status == 200, created.body
     return Route(created.json["apiBaseUrls"][clone], archal.token)
+
+
+async def echo(scope, receive, send):
+    """Answer with the request as the clone sees it; the query string may ask for more."""
+    message = await receive()
+    seen = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "raw_path": scope["raw_path"].decode(),
+        "query": scope["query_string"].decode(),
+        "headers": [[key.decode(), value.decode("latin-1")] for key, value in scope["headers"]],
+        "body": message["body"].decode("latin-1"),
+    }
+    extra = [
+        pair.encode("latin-1").split(b": ", 1)
+        for key, value in seen["headers"]
+        if key == "x-answer"
+        for pair in [value]
+    ]
+    headers = [(b"content-type", b"application/json"), *(tuple(pair) for pair in extra)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(seen).encode()})

@@ -9,11 +9,11 @@ import traceback
 from pathlib import Path
 
 import pytest
-from faults import FaultServer
 
 import archal_lambda.transports
 from archal_lambda import Clones, Settings, errors
 from archal_lambda.transports._urllib3 import UrllibTransport
+from support.faults.server import FaultServer
 
 PATIENCE = 8.0  # seconds for calls that are not about time
 LATE = 0.7  # seconds after the budget by which a call must have returned, on a busy machine

@@ -9,7 +9,7 @@ import base64
 import gzip
 import json
 
-from faults import FaultServer, answer
+from support.faults.server import FaultServer, answer
 
 PIECES = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SESSION = {

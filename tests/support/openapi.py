@@ -6,7 +6,8 @@ import json
 import tarfile
 
 import jsonschema_rs
-from lambda_runtime import supply
+
+from support import supply
 
 PACKAGE = "@octokit/openapi@23.0.2"
 SHA512 = "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faults import answer
+from support.faults.server import answer
 
 
 def head(*lines, status="200 OK"):

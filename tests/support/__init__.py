@@ -1,0 +1,1 @@
+"""What the tests are made with: fakes, servers that misbehave, and what is fetched from elsewhere."""

@@ -1,0 +1,1 @@
+"""Pyodide in Node."""

@@ -1,0 +1,1 @@
+"""SAM in an environment of its own."""
