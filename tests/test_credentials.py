@@ -149,7 +149,7 @@ def test_a_rotated_secret_is_read_again_once(archal, extension):
 
 
 def test_a_clones_own_401_reads_nothing(archal, extension):
-    """A missing service credential is the clone's answer and no reason to read the secret."""
+    """A missing service credential is the clone's response, and not a reason to read the secret."""
     extension.secret = archal.token
     with Clones.from_env(environ(archal, extension)) as clones:
         assert clones["github"].get("/user").status_code == 401
@@ -267,7 +267,7 @@ def test_waiting_for_anothers_read_is_under_the_calls_own_deadline(extension):
 
 
 def test_any_401_of_the_control_plane_reads_the_secret_again(extension):
-    """No clone answers there, so the shape of the body does not matter."""
+    """No clone responds there, so the shape of the body does not matter."""
     extension.secret = "old" + "-token"
     seen = []
 
@@ -312,7 +312,7 @@ def test_an_unreadable_secret_is_a_configuration_error(archal, extension, secret
 
 
 def test_a_silent_extension_costs_a_second_at_most(archal, extension):
-    """A read that gets no answer ends, and says what is missing."""
+    """A read that gets no response ends, and says what is missing."""
     extension.hold.clear()
     deadline = Deadline.after(0.2)
     with (

@@ -52,7 +52,7 @@ def options(sentinels):
 
 @pytest.fixture
 def answer(sentinels):
-    """Makes an answer that holds secrets wherever one can."""
+    """Makes a response that holds secrets wherever one can."""
 
     def make(status, **fields):
         headers = {
@@ -142,7 +142,7 @@ def test_clients(env, options, answer, sentinels, caplog):
 
 
 def test_records(check, env, options, answer):
-    """What `on_call` is told, after an answer and after a failure."""
+    """What `on_call` is told, after a response and after a failure."""
     records = []
     transport = script(answer(500), errors.ConnectionLost("gone", sent=True))
     clones = Clones.from_env(env, transport=transport, on_call=records.append)

@@ -29,7 +29,7 @@ def one_error(err):
 
 
 def test_demo_shows_the_whole_way(cli):
-    """The demo creates a repository, shows answer, log and headers, and leaves no session."""
+    """The demo creates a repository, shows response, log and headers, and leaves no session."""
     code, out, _ = cli("demo")
 
     assert code == 0
@@ -162,7 +162,7 @@ def test_without_a_command_help_is_shown(cli):
 
 
 def test_call_carries_both_headers(cli, archal):
-    """A POST with a body prints the answer's body on stdout and its status on stderr."""
+    """A POST with a body prints the response's body on stdout and its status on stderr."""
     code, out, err = cli(
         "call", "github", "post", "/user/repos", "-d", '{"name": "x"}', "--token", "t", "-i"
     )
@@ -484,7 +484,7 @@ def test_harness_writes_metrics_and_trace(cli, agents, monkeypatch):
 
 
 def test_harness_counts_only_calls(cli, agents, monkeypatch):
-    """What is no call is left out; one without a status did not succeed."""
+    """What is not a call is left out; one without a status did not succeed."""
     monkeypatch.setenv("AGENT_TASK", "x")
     monkeypatch.setenv("AGENT_METRICS_FILE", str(agents / "metrics.json"))
 
@@ -527,7 +527,7 @@ def test_harness_refuses_a_timeout_that_is_none(cli, agents, monkeypatch, timeou
     ],
 )
 def test_harness_fails_without_an_answer(cli, agents, monkeypatch, name, message):
-    """No answer means no stdout and a non-zero exit code; the metrics file says so."""
+    """No response means no stdout and a non-zero exit code; the metrics file says so."""
     monkeypatch.setenv("AGENT_TASK", "x")
     monkeypatch.setenv("AGENT_METRICS_FILE", str(agents / "metrics.json"))
 
@@ -574,7 +574,7 @@ def test_streams_that_the_shell_closed_are_one_line(archal, arguments, code, mes
 
 
 def test_a_local_archal_that_does_not_start_is_one_line(cli, monkeypatch):
-    """What the stand-in says of itself is no traceback either."""
+    """What the stand-in says of itself is not a traceback either."""
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
 
     code, out, err = cli("demo")

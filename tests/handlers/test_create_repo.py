@@ -56,7 +56,7 @@ def clones_answering(status, content):
 
 
 def test_creates_the_repository(archal):
-    """The event file answers 201 with the repository, and the clone has it."""
+    """The event file gives a response of 201 with the repository, and the clone has it."""
     status, repo = invoke()
 
     assert status == 201
@@ -101,7 +101,7 @@ def test_an_event_that_is_none_is_400(archal, event):
     ],
 )
 def test_bad_body_is_400(archal, body, changes):
-    """A body that is no such JSON is the caller's fault, and no clone is asked."""
+    """A body that is not such JSON is the caller's fault, and no clone is asked."""
     before = len(archal.requests)
 
     status, answer = invoke(body, **changes)
@@ -151,7 +151,7 @@ def test_the_event_is_never_logged(archal, log, monkeypatch):
 
 
 def test_timeout_is_504(monkeypatch, log):
-    """A clone that never answers costs the invocation its budget, not its life."""
+    """A clone that never responds costs the invocation its budget, not its life."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"http://127.0.0.1:{silent.getsockname()[1]}/github/api"
         monkeypatch.setenv("AGENT_CLONE_URLS", json.dumps({"github": base}))
@@ -196,7 +196,7 @@ def test_route_rejection_and_misconfiguration_are_502(archal, log, monkeypatch, 
 
 
 def test_a_clone_answer_of_another_shape_is_502(monkeypatch, log):
-    """An answer that is no repository is nobody's success."""
+    """A response that is not a repository is not a success."""
     clones = clones_answering(200, b'{"full_name": 7}')
     monkeypatch.setattr(create_repo, "clones", lambda: clones)
 
@@ -205,7 +205,7 @@ def test_a_clone_answer_of_another_shape_is_502(monkeypatch, log):
 
 
 def test_a_binary_refusal_is_passed_on_in_base64(monkeypatch):
-    """A refusal that is no text keeps its bytes."""
+    """A refusal that is not text keeps its bytes."""
     clones = clones_answering(418, b"\xff\x00")
     monkeypatch.setattr(create_repo, "clones", lambda: clones)
 

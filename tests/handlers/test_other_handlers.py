@@ -100,7 +100,7 @@ def test_lifecycle_stops_a_session_that_starts_too_slowly(point_at):
 
 
 def test_lifecycle_finds_and_stops_a_session_within_its_time(point_at, monkeypatch):
-    """An Archal that never answers costs the time there is, and the two calls kept for the end fit in."""
+    """An Archal that never responds costs the time there is, and the two calls kept for the end fit in."""
     monkeypatch.setattr(session_lifecycle, "CALL_SECONDS", 0.4)
     monkeypatch.setattr(session_lifecycle, "CLEAN_UP_SECONDS", 2.0)
     context = LocalContext(timeout=2.3)
@@ -158,7 +158,7 @@ def test_one_bad_record_does_not_fail_the_others(archal):
 
 
 def test_a_batch_that_fails_whole_is_reported_record_by_record(archal):
-    """Even if nothing works, the answer is the list of records, not an error."""
+    """Even if nothing works, the response is the list of records, not an error."""
     assert failed(scenario_worker.handler(batch("{", "{"), LocalContext())) == ["0", "1"]
 
 

@@ -39,7 +39,7 @@ def at_edge(event, archal, monkeypatch):
 
 
 def test_a_repository_is_created_at_the_edge(at_edge, archal):
-    """The event of `events/` creates it; CloudFront gets an answer in its own form."""
+    """The event of `events/` creates it; CloudFront gets a response in its own form."""
     answer = at_edge()
 
     assert (answer["status"], answer["bodyEncoding"]) == ("201", "text")

@@ -61,7 +61,7 @@ def test_a_refusal_of_the_clone_is_passed_on(emulate, archal, repo):
 
 
 def test_a_silent_clone_costs_the_budget_and_not_the_function(emulate, repo, secrets):
-    """The handler answers 504 within the function's timeout, and the process lives on."""
+    """The handler responds with 504 within the function's timeout, and the process lives on."""
     secrets.append(SECRET)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"http://127.0.0.1:{silent.getsockname()[1]}/github/api"
@@ -81,7 +81,7 @@ def test_a_silent_clone_costs_the_budget_and_not_the_function(emulate, repo, sec
 
 
 def test_the_platform_ends_a_handler_that_takes_too_long(emulate):
-    """What a handler without a deadline gets: no answer of its own, and a new process for the next call."""
+    """What a handler without a deadline gets: no response of its own, and a new process for the next call."""
     emulator = emulate("sleeper.handler", {}, timeout=1)
 
     before = emulator.invoke({"seconds": 0}).json

@@ -65,7 +65,7 @@ def test_work_that_no_longer_fits_returns_to_the_queue(emulate, archal, event):
 
 
 def test_a_session_is_opened_tried_and_stopped(emulate, archal, event):
-    """The answer sums up the check, and the session is gone."""
+    """The response sums up the check, and the session is gone."""
     emulator = emulate(f"{HANDLERS}session_lifecycle.handler", archal.environ, timeout=60)
 
     summary = emulator.invoke(event("session_lifecycle")).json

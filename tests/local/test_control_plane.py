@@ -31,7 +31,7 @@ SUMMARY = {
 
 
 def refused(answer, status, code):
-    """Assert that an answer is Archal's envelope, and give its message."""
+    """Assert that a response is Archal's envelope, and give its message."""
     assert answer.status == status, answer.body
     assert answer.header("content-type") == "application/json"
     assert answer.json["code"] == code
@@ -274,7 +274,7 @@ def test_head_is_get_without_body(control, path):
 
 
 def test_a_key_replays_the_session_for_an_equal_body(control):
-    """Bodies are compared by value; the answer is the session as it is now."""
+    """Bodies are compared by value; the response is the session as it is now."""
     key = [("Idempotency-Key", "k" * 200)]
     first = control("POST", "/api/sessions", {"clones": ["github"], "ttlSeconds": 60}, headers=key)
     spelled = b'{ "ttlSeconds":60, "transport":"cloud", "clones":[ "github" ] }'
@@ -309,7 +309,7 @@ def test_a_key_over_200_characters_is_400(control):
 
 
 def test_without_a_key_each_create_makes_a_session(control):
-    """Equal bodies alone are no replay."""
+    """Equal bodies alone are not a replay."""
     assert control.create().json["sessionId"] != control.create().json["sessionId"]
 
 

@@ -167,7 +167,7 @@ CALLS = [
 
 @pytest.mark.parametrize("call", CALLS)
 def test_single_calls(issue, call):
-    """Each answer has GitHub's status and words."""
+    """Each response has GitHub's status and words."""
     method, path, body, status, words = call
     raw, fields = (body, None) if isinstance(body, bytes) else (b"", body)
     answer = issue(method, path, fields, body=raw)

@@ -1,4 +1,4 @@
-"""Every answer of the GitHub clone is as GitHub's own OpenAPI description says."""
+"""Every response of the GitHub clone is as GitHub's own OpenAPI description says."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_refusals_without_credential_are_described(github, contract, method, tem
     [("id", "one"), ("html_url", None), ("owner", {}), ("created_at", "yesterday"), ("url", "a b")],
 )
 def test_the_gate_bites(github, contract, field, wrong):
-    """A doctored answer does not validate, so a valid one means something."""
+    """A doctored response does not validate, so a valid one means something."""
     answer = github("POST", "/user/repos", {"name": "x"})
     contract.check("POST", "/user/repos", answer)
     doctored = copy.deepcopy(answer.json) | {field: wrong}

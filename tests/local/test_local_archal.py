@@ -315,7 +315,7 @@ def test_a_caller_that_leaves_is_recorded(archal):
     "line", [b"GET /\x00 HTTP/1.1", b"GET /\xff HTTP/1.1", b"OPTIONS * HTTP/1.1"]
 )
 def test_what_is_no_request_line_is_no_crash(archal, line, capfd):
-    """The answer is a 4xx, and nothing is printed."""
+    """The response is a 4xx, and nothing is printed."""
     parts = urlsplit(archal.api_url)
     with socket.create_connection((parts.hostname, parts.port), timeout=5) as sock:
         sock.sendall(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -262,7 +262,7 @@ def test_header_rules_without_a_server():
 
 
 def test_the_budget_is_counted_over_the_session(archal):
-    """After `rateLimit` requests the clone's own 429 answers; refusals do not count."""
+    """After `rateLimit` requests the clone responds with its own 429; refusals do not count."""
     github = route(archal, rateLimit=2)
     stranger = dataclasses.replace(github, token="wrong")
     statuses = [
@@ -332,7 +332,7 @@ def no_clone(_base):
 
 
 def test_a_clone_that_fails_is_502(caplog):
-    """Whatever a user's clone does, the caller gets an answer, and the log says why."""
+    """Whatever a user's clone does, the caller gets a response, and the log says why."""
     extra = {
         "raises": lambda _base: raises,
         "silent": lambda _base: silent,

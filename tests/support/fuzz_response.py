@@ -1,6 +1,6 @@
 """What any bytes from a peer become: a response or a TransportError, in time, within the limit, and in step.
 
-The default tests drive `Target` with mutations of valid answers. For hours of it there is `fuzz.py`.
+The default tests drive `Target` with mutations of valid responses. For hours of it there is `fuzz.py`.
 """
 
 from __future__ import annotations

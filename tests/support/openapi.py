@@ -31,7 +31,7 @@ def fetched():
 
 
 class Contract:
-    """Validators of the answers of single operations."""
+    """Validators of the responses of single operations."""
 
     # What GitHub answers everywhere, although not every operation lists it.
     EVERYWHERE = dict.fromkeys((400, 401, 403, 404, 409, 410), "basic-error") | {
@@ -43,7 +43,7 @@ class Contract:
         self._validators = {}
 
     def check(self, method, template, answer):
-        """Raise ``jsonschema_rs.ValidationError`` if an answer is not as described."""
+        """Raise ``jsonschema_rs.ValidationError`` if a response is not as described."""
         key = (method, template, answer.status)
         if key not in self._validators:
             self._validators[key] = self._validator(*key)

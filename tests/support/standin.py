@@ -12,7 +12,7 @@ GITHUB_TOKEN = "ghp_AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTt"
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One answer, with every header field in order."""
+    """One response, with every header field in order."""
 
     status: int
     fields: list

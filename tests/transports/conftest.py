@@ -51,7 +51,7 @@ def warm(request):
 
 @pytest.fixture
 def play(warm, scheme, site):
-    """Open a site whose first connection plays the fault, at once or after a good answer."""
+    """Open a site whose first connection plays the fault, at once or after a good response."""
 
     def open_site(*fault, **options):
         warm_up = [read, send(answer(b"warm"))] if warm else []

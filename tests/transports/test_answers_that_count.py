@@ -1,4 +1,4 @@
-"""Answers that are whole: what they hold, and whether their connection may be used again."""
+"""Responses that are whole: what they hold, and whether their connection may be used again."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ BODILESS = {
 
 @pytest.fixture
 def play(warm, site):
-    """Open a site whose first connection gives this answer, at once or after another, and then good ones."""
+    """Open a site whose first connection gives this response, at once or after another, and then good ones."""
 
     def open_site(*fault, **options):
         warm_up = [read, send(answer(b"warm"))] if warm else []
@@ -130,7 +130,7 @@ def test_a_whole_answer_leaves_its_connection_usable(play, name):
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_an_answer_may_come_byte_by_byte(play, name):
-    """How an answer is cut into segments does not matter."""
+    """How a response is cut into segments does not matter."""
     here = play(drip(PLAIN[name], 0))
     assert here.call().content == BODY
     check_next(here, reused=True)
@@ -138,7 +138,7 @@ def test_an_answer_may_come_byte_by_byte(play, name):
 
 @pytest.mark.parametrize("name", CLOSING)
 def test_an_answer_out_of_step_costs_its_connection(play, name):
-    """With bytes left over, unclear framing or a wish to close, the answer counts and the connection goes."""
+    """With bytes left over, unclear framing or a wish to close, the response counts and the connection goes."""
     here = play(send(CLOSING[name]))
     assert here.call().content == BODY
     check_next(here, reused=False)
@@ -146,7 +146,7 @@ def test_an_answer_out_of_step_costs_its_connection(play, name):
 
 @pytest.mark.parametrize("name", BODILESS)
 def test_an_answer_without_body_is_empty(play, name):
-    """HEAD, 204 and 304 have no body; one that comes nevertheless is never the next call's answer."""
+    """HEAD, 204 and 304 have no body; one that comes nevertheless is never the next call's response."""
     method, data, reused = BODILESS[name]
     here = play(send(data))
     assert here.call(method).content == b""
@@ -156,7 +156,7 @@ def test_an_answer_without_body_is_empty(play, name):
 @pytest.mark.parametrize("size", [10, 9_000, 16_384, 20_000, 40_000, 70_000])
 @pytest.mark.parametrize("framing", ["length", "chunks", "gzip"])
 def test_a_second_answer_is_never_the_next_calls(play, framing, size):
-    """Two answers in one write: whatever their size, the second one is seen and its connection dropped."""
+    """Two responses in one write: whatever their size, the second one is seen and its connection dropped."""
     body = NOISE[:size]
     first = {
         "length": answer(body),
@@ -169,7 +169,7 @@ def test_a_second_answer_is_never_the_next_calls(play, framing, size):
 
 
 def test_a_late_second_answer_is_never_the_next_calls(play):
-    """A second answer that comes when its connection is idle already ends that connection."""
+    """A second response that comes when its connection is idle already ends that connection."""
     late = []
     here = play(
         send(answer(BODY)), pause(0.05), send(answer(LATE.encode())), lambda _: late.append(1)
@@ -250,7 +250,7 @@ def test_the_request_is_one_request(play):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(play, plain_site, status):
-    """A redirect is an answer like any other; the host it names sees nothing."""
+    """A redirect is a response like any other; the host it names sees nothing."""
     other = plain_site([serve])
     here = play(
         send(answer(b"", status=f"{status} X", headers=[f"Location: {other.server.origin}/"]))
@@ -281,7 +281,7 @@ BAD_BODIES = {
 
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_a_body_that_is_no_json_is_a_decode_error(play, name):
-    """A whole answer whose body makes no sense is data until it is decoded."""
+    """A whole response whose body makes no sense is data until it is decoded."""
     here = play(send(answer(BAD_BODIES[name], headers=["Content-Type: text/html"])))
     response = here.call()
     with pytest.raises(DecodeError):

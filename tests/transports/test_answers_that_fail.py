@@ -1,4 +1,4 @@
-"""Answers that are none: each ends in one error, in time, and the connection is never used again."""
+"""Responses that are none: each ends in one error, in time, and the connection is never used again."""
 
 from __future__ import annotations
 
@@ -188,21 +188,21 @@ def test_a_silent_peer_costs_the_budget_and_no_more(play, name):
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_broken_answer_is_no_answer(play, name):
-    """A connection that ends before the answer does is ConnectionLost, at once."""
+    """A connection that ends before the response does is ConnectionLost, at once."""
     here = play(*BREAKS[name])
     check_failed(here, here.fail(error=ConnectionLost))
 
 
 @pytest.mark.parametrize("name", GARBAGE)
 def test_a_malformed_answer_is_no_answer(play, name):
-    """What is no HTTP, or no clear HTTP, is ConnectionLost, without waiting for more."""
+    """What is not HTTP, or not clear HTTP, is ConnectionLost, without waiting for more."""
     here = play(send(GARBAGE[name]), hold if name != "a length of five thousand digits" else end)
     check_failed(here, here.fail(error=ConnectionLost, timeout=2.0, within=0.5))
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_an_answer_over_the_limit_is_given_up(play, name):
-    """The limit counts decoded bytes and stops the reading, however the answer is framed or coded."""
+    """The limit counts decoded bytes and stops the reading, however the response is framed or coded."""
     here = play(send(TOO_LARGE[name]), hold, transport={"max_response_bytes": LIMIT})
     error = here.fail(error=ResponseTooLarge, timeout=2.0, within=0.5)
     assert error.limit == LIMIT
@@ -217,7 +217,7 @@ def test_endless_headers_end_by_their_number(play):
 
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints"])
 def test_endless_interim_answers_end_by_their_size(play, status):
-    """Interim answers without end are given up long before the deadline."""
+    """Interim responses without end are given up long before the deadline."""
     here = play(flood(head("Link: </a>", status=status) * 20))
     check_failed(here, here.fail(error=ConnectionLost, timeout=5.0, within=2.0))
 

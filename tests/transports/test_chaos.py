@@ -101,7 +101,7 @@ def sockets():
 
 
 def test_threads_under_faults(sockets, site):
-    """Each call ends in time, in its own answer or in an error of ours, whatever happens to the others."""
+    """Each call ends in time, in its own response or in an error of ours, whatever happens to the others."""
     here = site(chaos)
     outcomes = collections.Counter()
     latest = []
@@ -182,7 +182,7 @@ def cycle(conn):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX alone has timers")
 def test_a_call_interrupted_anywhere(scheme, authority):
-    """An exception out of a signal handler may strike at any line: the next call still gets its own answer."""
+    """An exception out of a signal handler may strike at any line: the next call still gets its own response."""
     program = Path(__file__).parents[1] / "support" / "interrupted.py"
     with FaultServer([cycle], tls=authority.trusted if scheme == "https" else None) as server:
         done = subprocess.run(

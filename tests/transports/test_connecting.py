@@ -68,7 +68,7 @@ def closed_port():
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_port_that_refuses_is_a_connect_error(elsewhere, closed_port, scheme):
-    """Nothing listens there: nothing was sent, so even POST is tried once more."""
+    """Nothing was sent, so even POST is tried once more."""
     error = elsewhere.move(f"{scheme}://127.0.0.1:{closed_port}").fail(error=ConnectError)
     assert (error.sent, error.attempts) == (False, 2)
     assert "Connection refused" in str(error)
@@ -96,7 +96,7 @@ def test_a_name_that_does_not_resolve_is_a_connect_error(elsewhere, resolver, lo
 
 
 def test_a_resolver_that_hangs_costs_the_budget_and_no_more(elsewhere, resolver):
-    """getaddrinfo() knows no timeout; the call returns all the same."""
+    """getaddrinfo() has no timeout. The call returns all the same."""
     release = threading.Event()
 
     def hang(*_args, **_options):
@@ -113,14 +113,12 @@ def test_a_resolver_that_hangs_costs_the_budget_and_no_more(elsewhere, resolver)
     assert (error.phase, error.sent, error.attempts) == ("resolve", False, 1)
 
 
-def test_a_real_name_is_resolved(elsewhere):
-    """The resolver of the system is asked in earnest."""
+def test_a_real_name_is_resolved_by_the_system(elsewhere):
     port = elsewhere.server.port
     assert elsewhere.move(f"http://localhost:{port}").call().status_code == 200
 
 
-def test_the_next_address_is_tried(elsewhere, resolver, closed_port):
-    """An address that refuses is passed over."""
+def test_an_address_that_refuses_is_passed_over(elsewhere, resolver, closed_port):
     port = elsewhere.server.port
     resolver(lambda *_args, **_options: addresses(closed_port, closed_port, port))
     response = elsewhere.move(f"http://localhost:{port}").call()
@@ -137,7 +135,6 @@ def test_an_address_that_is_silent_leaves_time_for_the_next(elsewhere, resolver)
 
 
 def test_addresses_that_are_all_silent_share_the_budget(elsewhere, resolver):
-    """However many addresses there are, the budget is one."""
     with blackhole() as dead:
         resolver(lambda *_args, **_options: addresses(*[int(dead.partition(":")[2])] * 4))
         error = elsewhere.move("http://localhost").fail(
@@ -148,7 +145,7 @@ def test_addresses_that_are_all_silent_share_the_budget(elsewhere, resolver):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_connection_nobody_accepts_costs_the_budget_and_no_more(elsewhere, scheme):
-    """A peer that drops the SYN holds the call for its budget."""
+    """The peer drops the SYN."""
     with blackhole() as dead:
         error = elsewhere.move(f"{scheme}://{dead}").fail(
             error=RequestTimeout, timeout=BUDGET, within=BUDGET
@@ -157,7 +154,7 @@ def test_a_connection_nobody_accepts_costs_the_budget_and_no_more(elsewhere, sch
 
 
 def test_the_connect_limit_leaves_time_for_one_retry(elsewhere):
-    """A connect limit below the total ends the attempt, and nothing was sent: there is one more."""
+    """A connect limit below the total ends the attempt. Nothing was sent, so there is one more."""
     with blackhole() as dead:
         error = elsewhere.move(f"http://{dead}").fail(
             error=RequestTimeout, timeout=Timeout(5.0, connect=BUDGET), within=2 * BUDGET
@@ -166,7 +163,6 @@ def test_the_connect_limit_leaves_time_for_one_retry(elsewhere):
 
 
 def test_the_connect_limit_ends_with_connecting(plain_site):
-    """Once there is a connection, the connect limit counts no more."""
     here = plain_site([read, lambda conn: conn.pause(0.15), send(answer(b"{}"))])
     assert here.call(timeout=Timeout(5.0, connect=0.1)).content == b"{}"
 
@@ -228,7 +224,7 @@ def test_a_bad_certificate_is_a_connect_error(plain_site, authority, certificate
 
 
 def test_the_systems_authorities_are_the_default(plain_site, authority):
-    """Without a CA file the system's are trusted, and ours is not among them."""
+    """Our CA is not among them."""
     here = plain_site([serve], tls=authority.trusted)
     error = here.fail(error=ConnectError)
     assert "certificate not accepted" in str(error)
@@ -249,7 +245,7 @@ def test_a_ca_file_that_cannot_be_read_is_a_configuration_error(
 
 
 def test_an_interruption_leaves_no_connection(plain_site, resolver, closed_port):
-    """What is no Exception, such as Ctrl-C, passes through, with its socket closed."""
+    """What is not an Exception, such as Ctrl-C, passes through, and its socket is closed."""
     here = plain_site([serve])
 
     def interrupted(*_args):
@@ -262,21 +258,20 @@ def test_an_interruption_leaves_no_connection(plain_site, resolver, closed_port)
     assert here.call().status_code == 200
 
 
-def test_a_request_without_base_is_a_mistake():
-    """A transport sends complete requests only."""
+def test_a_transport_refuses_a_request_without_base():
     with pytest.raises(TypeError, match="no base"):
         UrllibTransport().send(Request("GET", "/"), Deadline.after(1), Timeout(1))
 
 
 def test_a_peer_that_accepts_and_does_nothing_costs_the_budget_and_no_more(plain_site):
-    """The request goes into the buffers of a peer that never reads it: it counts as sent."""
+    """The request goes into the buffers of a peer that never reads it. It counts as sent."""
     here = plain_site([hold])
     error = here.fail(error=RequestTimeout, timeout=BUDGET, within=BUDGET)
     assert (error.phase, error.sent, error.attempts) == ("headers", True, 1)
 
 
 def test_a_peer_that_accepts_and_resets_is_lost(plain_site):
-    """Nobody knows how far the request came: a POST is not sent again."""
+    """Nobody knows how far the request came, so a POST is not sent again."""
     here = plain_site(by_connection([lambda conn: conn.sock.recv(1), reset], [serve]))
     error = here.fail(error=ConnectionLost)
     assert (error.sent, error.attempts, here.server.connections) == (True, 1, 1)

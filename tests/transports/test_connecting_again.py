@@ -188,7 +188,7 @@ def answer_late(conn):
 
 @pytest.mark.parametrize("seconds", [1e-9, 1e-6, 1e-4, 1e-3, 1e-2])
 def test_a_tiny_budget_is_a_budget(site, warm, seconds):
-    """It ends as a RequestTimeout like any other, and the answer that it cut off is never the next call's."""
+    """It ends as a RequestTimeout like any other, and the response that it cut off is never the next call's."""
     here = site([answer_late])
     if warm:
         here.call()
@@ -226,7 +226,7 @@ def test_a_clock_that_jumps_ahead_ends_the_call(site, before):
 
 @pytest.mark.parametrize("before", range(1, 25))
 def test_a_clock_that_is_set_back_spoils_no_answer(site, before):
-    """The call gets its answer; how long it would have waited is for that clock to say."""
+    """The call gets its response; how long it would have waited is for that clock to say."""
     here = site([read, send(answer(b"{}")), hold])
     clock = Clock(before, -300.0)
     view = here.clone.with_deadline(Deadline(clock.now + 5, clock=clock))

@@ -1,4 +1,4 @@
-"""Mutations of valid answers, under the invariants of `fuzz_response`."""
+"""Mutations of valid responses, under the invariants of `fuzz_response`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def target():
 
 @st.composite
 def mutated(draw):
-    """Change a valid answer in a few places."""
+    """Change a valid response in a few places."""
     data = draw(st.sampled_from(SEEDS))
     for _ in range(draw(st.integers(0, 5))):
         start = draw(st.integers(0, len(data)))
@@ -37,13 +37,13 @@ def mutated(draw):
 @settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=mutated() | st.binary(max_size=60))
 def test_any_bytes_are_a_response_or_a_transport_error(target, data):
-    """In time, within the limits, and never another call's answer."""
+    """In time, within the limits, and never another call's response."""
     target.check(data)
 
 
 @pytest.mark.parametrize("flags", range(4))
 def test_the_seeds_are_what_they_should_be(target, flags):
-    """Whole answers are taken, so that the mutations start from something."""
+    """Whole responses are taken, so that the mutations start from something."""
     before = dict(target.seen)
     for seed in SEEDS:
         target.check(bytes([flags]) + seed)

@@ -109,14 +109,14 @@ def test_what_goes_on_for_ever_costs_the_budget_and_no_more(play, name):
 
 @pytest.mark.parametrize("data", [b"", head("Content-Length: 9") + b"{}", chunked(b"9\r\n{}")])
 def test_half_a_close_is_an_end(play, data):
-    """A peer that sends FIN and reads on has ended the answer all the same."""
+    """A peer that sends FIN and reads on has ended the response all the same."""
     here = play(send(data), half_close, hold)
     check_failed(here, here.fail(error=ConnectionLost, timeout=5.0, within=1.0))
 
 
 @pytest.mark.parametrize("ending", [half_close, cut, end])
 def test_a_whole_answer_before_a_close_counts(play, ending):
-    """With a length, an answer does not need the end of its connection, nor its closing alert."""
+    """With a length, a response does not need the end of its connection, nor its closing alert."""
     ended = []
     here = play(send(answer(b"{}")), ending, lambda _: ended.append(1), hold)
     assert here.call().content == b"{}"
@@ -176,7 +176,7 @@ LEAN = {
 
 @pytest.mark.parametrize("name", LEAN)
 def test_memory_stays_within_a_few_times_the_limit(plain_site, name):
-    """However an answer is cut up, nothing is kept for each of its pieces."""
+    """However a response is cut up, nothing is kept for each of its pieces."""
     here = plain_site(
         by_connection([serve], [read, send(LEAN[name]), end]),
         transport={"max_response_bytes": LIMIT},

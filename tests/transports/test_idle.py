@@ -60,10 +60,10 @@ def idle(clock):
         ("a@0 b@50", 1, "a", "b"),  # forth and back again
     ],
 )
-def test_take(  # noqa: PLR0917 - a column each
+def test_the_freshest_usable_connection_is_taken(  # noqa: PLR0917 - a column each
     idle, clock, puts, now, taken, closed
 ):
-    """The one used last is used first; those too old, of an unknown age or out of step are closed."""
+    """Connections that are too old, of unknown age or out of step are closed."""
     wires = []
     for put in puts.split():
         name, _, at = put.partition("@")
@@ -77,7 +77,6 @@ def test_take(  # noqa: PLR0917 - a column each
 
 
 def test_a_connection_belongs_to_one_taker(idle):
-    """What was taken is not there any more."""
     idle.put(ORIGIN, Wire("a"))
     assert idle.take(ORIGIN)
     assert idle.take(ORIGIN) is None
@@ -86,14 +85,13 @@ def test_a_connection_belongs_to_one_taker(idle):
 @pytest.mark.parametrize(
     "other", ["http://clone.test", "https://clone.test:8443", "https://b.test"]
 )
-def test_origins_do_not_share(idle, other):
-    """A connection serves the origin it was made for."""
+def test_origins_do_not_share_connections(idle, other):
     idle.put(ORIGIN, Wire("a"))
     assert idle.take(other) is None
 
 
 def test_close_closes_all_and_ends_nothing(idle):
-    """Closing empties the store, which may then be filled again."""
+    """The store may be filled again."""
     wires = [Wire("a"), Wire("b"), Wire("c")]
     for wire, origin in zip(wires, [ORIGIN, ORIGIN, "https://b.test"], strict=True):
         idle.put(origin, wire)
@@ -115,7 +113,7 @@ def test_a_store_nobody_holds_closes_its_connections(clock):
 
 
 def test_a_restored_snapshot_has_no_connections(idle):
-    """After SnapStart's restore, every store is emptied, and none is used up."""
+    """SnapStart's restore empties every store, and does not make one unusable."""
     wire = Wire("a")
     idle.put(ORIGIN, wire)
     _idle._drop_all()

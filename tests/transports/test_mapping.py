@@ -62,8 +62,8 @@ def expected(cls, phase):
     return ConnectError if phase == "connecting" else ConnectionLost
 
 
-def test_the_list_is_not_empty():
-    """The walk through the modules finds what it should."""
+def test_the_list_of_errors_is_not_empty():
+    """It comes of a walk through modules."""
     names = {cls.__name__ for cls in FAILURES}
     assert len(FAILURES) > 60
     assert {"ProtocolError", "IncompleteRead", "SSLCertVerificationError", "Malformed"} <= names
@@ -78,8 +78,8 @@ def test_the_list_is_not_empty():
         if step != "writing" or not issubclass(cls, WRITING_STOPPED)
     ],
 )
-def test_nothing_else_escapes(plain_site, monkeypatch, step, cls):
-    """Any error of urllib3, http.client, ssl or the system is a TransportError with the right `sent`."""
+def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
+    """Each error of urllib3, http.client, ssl or the system is a TransportError with the right `sent`."""
     here = plain_site(good)
 
     def fails(*_args):
@@ -102,8 +102,8 @@ def test_nothing_else_escapes(plain_site, monkeypatch, step, cls):
 
 
 @pytest.mark.parametrize("cls", WRITING_STOPPED, ids=lambda cls: cls.__name__)
-def test_after_a_broken_write_the_answer_is_looked_for(plain_site, monkeypatch, cls):
-    """A peer that stops reading may have said why; the connection is not used again."""
+def test_after_a_broken_write_the_response_is_read(plain_site, monkeypatch, cls):
+    """A peer that stops reading may have said why. The connection is not used again."""
     here = plain_site(good)
     write = Wire.write
 

@@ -1,4 +1,4 @@
-"""The transport for users' tests: a function answers, and everything else is real."""
+"""The transport for users' tests: a function responds, and everything else is real."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def test_the_handler_sees_the_complete_request():
     assert request.content == b'{"c":2}'
 
 
-def test_an_answer_knows_its_request():
-    """Errors made of a mocked answer name method and address, as real ones do."""
+def test_a_response_knows_its_request():
+    """Its errors name method and address, as real ones do."""
     _, clone = clone_on(lambda _: Response(404, json={"message": "Not Found", "status": "404"}))
     with pytest.raises(NotFoundError, match=r"GET https://clone\.test/svc/api/a: status 404"):
         clone.get("/a").raise_for_status()
 
 
-def test_one_answer_may_serve_many_calls():
-    """The handler's response is copied, so that a constant one is not changed by a call."""
+def test_one_response_may_serve_many_calls():
+    """It is copied, so that a call does not change a constant one."""
     constant = Response(200, content=b"{}")
     _, clone = clone_on(lambda _: constant)
     first, second = clone.get("/a"), clone.get("/b")
@@ -45,7 +45,7 @@ def test_one_answer_may_serve_many_calls():
 
 
 def test_a_network_that_fails_is_retried_as_a_real_one():
-    """A handler that raises plays the network: the retry rules apply."""
+    """A handler that raises stands for the network, so the retry rules apply."""
     errors = [ConnectError("refused"), ConnectionLost("lost", sent=True)]
 
     def fails(_request):
@@ -57,8 +57,7 @@ def test_a_network_that_fails_is_retried_as_a_real_one():
     assert (caught.value.attempts, caught.value.sent, len(mock.requests)) == (2, True, 2)
 
 
-def test_closing_does_nothing():
-    """A closed mock answers on."""
+def test_a_closed_mock_still_responds():
     mock, clone = clone_on(lambda _: Response(204))
     mock.close()
     assert clone.delete("/a").status_code == 204

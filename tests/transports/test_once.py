@@ -14,7 +14,7 @@ from archal_lambda.transports._once import Once
 
 
 def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeypatch):
-    """Calls side by side on a cold client share one reading, which would take longer than all of them."""
+    """Reading takes longer than all the calls, so they share one reading."""
     read = []
     load = _urllib3._tls_context
 
@@ -31,7 +31,7 @@ def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeyp
 
 
 def test_a_failure_is_not_kept():
-    """Whoever asks next tries again."""
+    """The next caller tries again."""
     outcomes = [OSError("once"), "made"]
 
     def make():
@@ -47,7 +47,7 @@ def test_a_failure_is_not_kept():
 
 
 def test_waiting_for_another_thread_ends_in_time():
-    """A thread that takes long holds up others no longer than they allow."""
+    """A slow thread holds up others no longer than they allow."""
     release, begun = threading.Event(), threading.Event()
 
     def make():
@@ -66,8 +66,8 @@ def test_waiting_for_another_thread_ends_in_time():
     assert once.get(0.0) == "made"
 
 
-def test_a_lock_that_is_never_given_back(monkeypatch):
-    """As in a forked process: the value is made all the same, and from then on there."""
+def test_a_lock_that_is_never_given_back_does_not_block(monkeypatch):
+    """A forked process may have one. The value is made all the same, and kept."""
     monkeypatch.setattr(_once, "_PATIENCE", 0.01)
     once = Once(lambda: "made")
     once._lock.acquire()

@@ -49,7 +49,7 @@ def resolving():
 
 
 def test_a_resolver_that_hangs_holds_one_thread_for_all(resolver):
-    """A fan-out to a name that does not resolve ends in time, and leaves one thread behind, not one for each call."""
+    """A fan-out to a name that does not resolve ends in time. It leaves one thread behind, not one for each call."""
     clones = clones_at("https://nowhere.invalid", UrllibTransport())
     started = time.monotonic()
     calls = [("svc", Request("POST", "/"))] * 12
@@ -60,8 +60,8 @@ def test_a_resolver_that_hangs_holds_one_thread_for_all(resolver):
     assert len(resolving()) == len(resolver.asked) == 1
 
 
-def test_a_lookup_that_takes_long_is_joined_by_nobody(resolver, monkeypatch):
-    """Its question may be lost: who comes later asks again, and other names are asked for at once."""
+def test_a_slow_lookup_is_not_shared_with_later_calls(resolver, monkeypatch):
+    """Its question may be lost, so a later call asks again. Other names are asked for at once."""
     monkeypatch.setattr(_resolve, "_SHARED_SECONDS", 0.05)
     for host, asked in (("a.invalid", 1), ("b.invalid", 2)):
         with pytest.raises(TimeoutError):
@@ -76,7 +76,7 @@ def test_a_lookup_that_takes_long_is_joined_by_nobody(resolver, monkeypatch):
 
 
 def test_a_lookup_that_fails_fails_for_each_by_itself(resolver):
-    """Everyone who shared it gets an error of their own, and the next one asks anew."""
+    """Each call that shared it gets its own error, and the next call asks anew."""
     resolver.answer = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
     failures = []
 
@@ -102,7 +102,7 @@ def test_a_lookup_that_fails_fails_for_each_by_itself(resolver):
     "ignore:This process:DeprecationWarning"
 )  # 3.12 warns of threads and fork
 def test_a_forked_process_asks_for_itself(resolver):
-    """The thread that asks is the parent's."""
+    """The thread that asks belongs to the parent."""
     with pytest.raises(TimeoutError):
         resolve("a.invalid", 443, 0.01)
     resolver.open.set()  # too late for the thread, which the child does not have
@@ -117,7 +117,7 @@ def test_a_forked_process_asks_for_itself(resolver):
 
 
 def test_without_a_thread_to_ask_on_there_is_no_connection(resolver, monkeypatch):
-    """Where the process may start no thread, the call says so, and the next one tries again."""
+    """The process may be unable to start a thread. The call says so, and the next one tries again."""
 
     def full(_thread):
         raise RuntimeError("can't start new thread")

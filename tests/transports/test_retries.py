@@ -138,10 +138,9 @@ TABLE = [
         f"{row[0]}{'-keyed' * bool(row[1])}-{row[3]}-{number}" for number, row in enumerate(TABLE)
     ],
 )
-def test_the_table(  # noqa: PLR0917 - a column each
+def test_attempts_waits_and_outcomes_follow_the_table(  # noqa: PLR0917 - a column each
     method, headers, plan, outcomes, result, attempts, sleeps
 ):
-    """Method, plan and what happened say how often it is tried, after which waits, and what comes of it."""
     script = Script(outcomes)
     request = Request(method, "/x", headers=headers)
     if isinstance(result, int):
@@ -167,15 +166,14 @@ def test_the_table(  # noqa: PLR0917 - a column each
         ("silent no-connect", True),
     ],
 )
-def test_sent_adds_up(outcomes, sent):
-    """The last error says whether any attempt may have arrived."""
+def test_sent_is_true_if_any_attempt_may_have_arrived(outcomes, sent):
     with pytest.raises(TransportError) as caught:
         run(Script(outcomes), Request("GET", "/x"), CLONE_PLAN)
     assert caught.value.sent is sent
 
 
-def test_an_answer_that_was_followed_by_an_error_counts_as_sent():
-    """A 503 shows that the request arrived, even if the retry found nobody."""
+def test_a_response_followed_by_an_error_counts_as_sent():
+    """A 503 shows that the request arrived, even if the retry could not connect."""
     with pytest.raises(ConnectError) as caught:
         run(Script("503 refused refused"), Request("GET", "/x"), CONTROL_PLAN)
     assert caught.value.sent
@@ -192,14 +190,12 @@ def test_waits_are_spread_out(jitter, sleeps):
 
 
 def test_retry_after_is_not_spread_out():
-    """What the server asked for is kept to the second."""
     script = Script("503/2 200")
     run(script, Request("GET", "/x"), CONTROL_PLAN, jitter=0.0)
     assert script.sleeps == [2.0]
 
 
 def test_a_deadline_that_has_passed_sends_nothing():
-    """Not even one attempt is made."""
     script = Script("200")
     script.now = 100.0 + BUDGET
     with pytest.raises(RequestTimeout) as caught:
@@ -224,7 +220,7 @@ def test_the_steps_carry_what_was_given():
 
 
 def test_a_call_sleeps_and_spreads_by_itself():
-    """`call` makes the deadline from the timeout and puts a random spread on the waits."""
+    """`call` makes the deadline from the timeout and adds jitter to the waits."""
     sleeps = []
     script = Script("503 200")
     terms = Terms(credentials=ROUTE, timeout=Timeout(BUDGET), plan=CONTROL_PLAN)
@@ -269,7 +265,7 @@ def test_the_earliest_limit_counts(own, deadline, expected):
 
 
 def test_other_errors_of_a_transport_pass_through():
-    """An error that is no TransportError ends the exchange at once."""
+    """An error that is not a TransportError ends the exchange at once."""
 
     def fails(_request):
         raise LookupError("a bug")
@@ -310,7 +306,7 @@ CLONE_REFUSAL = {"message": "Bad credentials", "documentation_url": "https://doc
     ],
 )
 def test_a_refused_route_is_tried_once_with_newer_credentials(status, body, newer, tokens):
-    """Only a 401 of the route itself, and only if there are others, makes for a second request, POST too."""
+    """Only a 401 of the route itself, and only newer credentials, cause a second request. POST is included."""
     mock = MockTransport(lambda _: Response(status, json=body))
     terms = Terms(credentials=Renewable(newer=newer), timeout=Timeout(BUDGET), plan=CLONE_PLAN)
     assert call(mock, Request("POST", "/x"), BASE, terms, sleep=time.sleep).status_code == status
@@ -330,8 +326,8 @@ def test_a_refused_route_is_tried_once_with_newer_credentials(status, body, newe
         ([401, 400], False),
     ],
 )
-def test_an_answer_tells_of_what_came_before_it(outcomes, doubtful):
-    """An earlier attempt may have done the work if it was lost or the server failed, not if it was refused."""
+def test_a_response_says_what_came_before_it(outcomes, doubtful):
+    """An earlier attempt may have done the work if it was lost or the server failed, but not if it was refused."""
     left = iter(outcomes)
 
     def answer(_request):

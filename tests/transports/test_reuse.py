@@ -201,7 +201,7 @@ def test_calls_in_turn_share_one_connection(site):
 
 
 def test_gather_keeps_order_and_connections(site):
-    """Side by side, every call gets its own answer, on as many connections as there are threads at most."""
+    """Side by side, every call gets its own response, on as many connections as there are threads at most."""
     here = site(good)
     calls = [("svc", Request("POST", f"/{number}")) for number in range(40)]
     before = threading.active_count()
@@ -260,7 +260,7 @@ def test_gather_ends_with_its_budget(site):
 
 
 def test_threads_never_get_each_others_answers(site):
-    """Many threads on one client: each answer is the one to its request."""
+    """Many threads on one client: each response is the one to its request."""
     here = site(good)
     wrong = []
 

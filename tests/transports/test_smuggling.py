@@ -46,7 +46,7 @@ ATTEMPTS = {
 
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_an_attempt_at_smuggling_sends_nothing(site, warm, name):
-    """It is a ValueError of the caller, shows no value, and leaves the connection as it was."""
+    """It is a ValueError that shows no value. The connection stays as it was."""
     here = site([serve])
     if warm:
         here.call()
@@ -83,7 +83,7 @@ def here():
     content=st.none() | st.binary(max_size=20) | ANY,
 )
 def test_whatever_is_accepted_is_one_request(here, method, path, params, headers, token, content):  # noqa: PLR0917 - drawn by name
-    """The peer reads a request line, as many headers as were given, and the body: no more and no less."""
+    """The peer reads a request line, as many headers as were given, and the body."""
     try:
         request = Request(
             method, path, params=params, headers=headers, token=token, content=content

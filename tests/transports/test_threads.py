@@ -39,7 +39,7 @@ async def settled(condition):
 
 
 def test_calls_run_side_by_side_and_reuse_connections():
-    """Ten at once, and the next ten on the same connections; closing ends threads and connections."""
+    """Ten run at once, and the next ten use the same connections. Closing ends threads and connections."""
     with FaultServer(faults.good) as server:
 
         async def main():
@@ -60,7 +60,7 @@ def test_calls_run_side_by_side_and_reuse_connections():
 
 
 def test_one_object_serves_several_event_loops():
-    """As in a function that runs a loop per invocation; the connection is kept."""
+    """A function may run a loop per invocation. The connection is kept."""
     with FaultServer(faults.good) as server:
         clones = clones_at(server)
         for _ in range(3):
@@ -116,8 +116,7 @@ def test_a_cancelled_call_frees_its_connection(scheme, authority, steps):
         assert not server.failures
 
 
-def test_a_call_cancelled_while_connecting():
-    """The connection attempt ends, and its thread."""
+def test_a_call_cancelled_while_connecting_ends_its_thread():
     with faults.blackhole() as address:
         settings = Settings(clone_urls={"svc": f"http://{address}"}, token="t")
 
@@ -135,8 +134,8 @@ def test_a_call_cancelled_while_connecting():
         asyncio.run(main())
 
 
-def test_cancellation_under_load():
-    """Hundreds of calls, most of them cancelled at odd moments: no connection, thread or task is left over."""
+def test_cancellation_under_load_leaves_nothing_over():
+    """Of hundreds of calls most are cancelled at odd moments. No connection, thread or task is left."""
 
     def script(conn, _index):
         while True:
@@ -178,7 +177,7 @@ def test_cancellation_under_load():
 
 
 def test_a_call_waits_for_a_thread_under_its_own_deadline(monkeypatch):
-    """It fails in time, having sent nothing; those under way are not harmed."""
+    """It fails in time and has sent nothing. Running calls are not harmed."""
     monkeypatch.setattr(_threads, "MAX_THREADS", 2)
     with FaultServer([faults.read, faults.pause(0.6), faults.send(faults.answer())]) as server:
 
@@ -218,8 +217,8 @@ def test_the_loops_own_threads_stay_free():
         asyncio.run(main())
 
 
-def test_an_event_loop_that_ends_with_a_call_under_way():
-    """What asyncio.run() cancels at its end leaves nothing behind."""
+def test_an_event_loop_that_ends_leaves_no_call_behind():
+    """asyncio.run() cancels what is running at its end."""
     with FaultServer([faults.read, faults.hold]) as server:
         clones = clones_at(server)
 
@@ -234,8 +233,8 @@ def test_an_event_loop_that_ends_with_a_call_under_way():
         assert asyncio.run(settled(lambda: not our_threads()))
 
 
-def test_a_task_given_up_before_it_began():
-    """A leash that was cut lets no call begin; one that was untied ends nobody's connection."""
+def test_a_task_given_up_before_it_began_makes_no_call():
+    """A leash that was cut lets no call begin. One that was untied ends nobody's connection."""
     leash = Leash()
     leash.cut()
     wire = Wire(Deadline.after(1))
@@ -262,8 +261,8 @@ def test_a_task_given_up_before_it_began():
         assert server.connections == 1
 
 
-def test_an_error_nobody_waits_for_is_not_complained_of():
-    """The task that waited is cancelled in the same moment in which its thread fails."""
+def test_an_error_nobody_waits_for_is_not_logged_by_asyncio():
+    """The waiting task is cancelled in the moment in which its thread fails."""
 
     async def main():
         complaints = []

@@ -11,7 +11,7 @@ from archal_lambda.local import LocalArchal
 
 
 def test_phases_are_the_time_between_marks():
-    """Each phase lasts until the next begins; the last mark closes the last phase."""
+    """The last mark closes the last phase."""
     transfer = Transfer(
         reused=False,
         bytes_sent=1,
@@ -22,8 +22,8 @@ def test_phases_are_the_time_between_marks():
     assert transfer.phases == {"send": 0.5, "headers": 1.5, "body": 0.25}
 
 
-def test_a_fresh_connection_and_a_reused_one():
-    """The first call resolves and connects, the second does not; both count their bytes."""
+def test_only_a_fresh_connection_resolves_and_connects():
+    """Both count their bytes."""
     seen = []
     with LocalArchal() as archal, Clones.from_env(archal.environ, on_call=seen.append) as clones:
         clones["github"].get("/user", token="t")

@@ -8,8 +8,8 @@ from archal_lambda import Deadline
 from archal_lambda.transports._wire import Wire
 
 
-def test_a_closed_wire_is_no_connection():
-    """Nothing is written or read, and nothing counts as sent; closing again does nothing."""
+def test_a_closed_wire_neither_reads_nor_writes():
+    """Nothing counts as sent. Closing again does nothing."""
     wire = Wire(Deadline.after(1))
     wire.close()
     wire.close()
@@ -21,8 +21,8 @@ def test_a_closed_wire_is_no_connection():
     assert not wire.leftover()
 
 
-def test_a_deadline_that_has_passed_asks_nobody():
-    """With no time left, no name is resolved and no socket made."""
+def test_a_deadline_that_has_passed_resolves_no_name():
+    """No socket is made either."""
     wire = Wire(Deadline.after(-1))
     with pytest.raises(TimeoutError):
         wire.dial("nowhere.invalid", 443)

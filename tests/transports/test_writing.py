@@ -1,4 +1,4 @@
-"""Requests that are never read, not read to their end, or answered before they are."""
+"""Requests that are never read, not read to their end, or responded to before they are."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def half_close(conn):
 
 @pytest.fixture
 def play(warm, site):
-    """Open a site whose first connection plays this to the request's first bytes, perhaps after a good answer."""
+    """Open a site whose first connection plays this to the request's first bytes, perhaps after a good response."""
 
     def open_site(*fault):
         first = [read, send(answer(b"warm"))] if warm else []
@@ -50,7 +50,7 @@ def play(warm, site):
 
 @pytest.mark.parametrize("ending", [drain, cut], ids=["body read on", "closed at once"])
 def test_an_early_answer_is_not_lost(play, ending):
-    """An answer that comes while the body is still being sent is returned, and the connection dropped."""
+    """A response that comes while the body is still being sent is returned, and the connection dropped."""
     early = answer(BODY, status="413 Too Large", headers=["Connection: close"])
     here = play(read_some, send(early), ending)
     assert here.call(content=LARGE).status_code == 413
@@ -60,7 +60,7 @@ def test_an_early_answer_is_not_lost(play, ending):
 @pytest.mark.parametrize("step", [hold, read_slowly], ids=["never", "slowly"])
 @pytest.mark.parametrize("early", [b"", answer(BODY, status="413 Too Large")], ids=["", "answered"])
 def test_a_body_nobody_reads_costs_the_budget_and_no_more(play, early, step):
-    """A peer that stops reading holds the call for its budget, even if it has answered."""
+    """A peer that stops reading holds the call for its budget, even if it has responded."""
     here = play(read_some, send(early), step)
     error = here.fail(error=RequestTimeout, content=LARGE, timeout=BUDGET, within=BUDGET)
     assert (error.phase, error.sent, error.attempts) == ("send", True, 1)

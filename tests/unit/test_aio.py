@@ -30,8 +30,8 @@ def clones_on(handler, **options):
     return AsyncClones(SETTINGS, transport=MockTransport(handler), **options)
 
 
-def test_a_call_is_awaited():
-    """As are its verbs; the handler of the mock may be a coroutine function."""
+def test_calls_and_verbs_are_awaited():
+    """The handler of the mock may be a coroutine function."""
 
     async def handler(request):
         await asyncio.sleep(0)
@@ -46,15 +46,14 @@ def test_a_call_is_awaited():
     assert asyncio.run(main()) == "PATCH"
 
 
-def test_a_synchronous_client_cannot_wait_for_a_handler():
-    """It says so."""
+def test_a_synchronous_client_refuses_an_asynchronous_handler():
     done = asyncio.new_event_loop()
     with contextlib.closing(done), pytest.raises(TypeError, match="asynchronous clients only"):
         MockTransport(lambda _request: done.create_future()).send(Request("GET", "/"), None, None)
 
 
 def test_gather_runs_side_by_side():
-    """As many tasks at once as allowed, and no more."""
+    """As many tasks run at once as are allowed."""
     now, most = 0, 0
 
     async def handler(_request):
@@ -74,7 +73,7 @@ def test_gather_runs_side_by_side():
 
 
 def test_gather_leaves_no_task():
-    """Neither when it is cancelled, nor when a call ends it with an error that is not ours."""
+    """This holds when it is cancelled, and when a call ends it with an error that is not ours."""
     ended = []
 
     async def handler(request):
@@ -102,8 +101,7 @@ def test_gather_leaves_no_task():
     asyncio.run(main())
 
 
-def test_a_walk_can_be_left():
-    """What was not asked for is not fetched."""
+def test_a_walk_that_is_left_fetches_no_more_pages():
     pages = iter(
         [
             Response(200, json=[1, 2], headers={"Link": '</p?page=2>; rel="next"'}),
@@ -126,7 +124,7 @@ def test_a_walk_can_be_left():
 
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 def test_a_cancelled_body_stops_its_session(again):
-    """To the end, whatever cancels it once more; then the cancellation is obeyed."""
+    """A second cancellation does not interrupt the stop. The cancellation is raised afterwards."""
     methods = []
 
     async def handler(request):
@@ -157,7 +155,7 @@ def test_a_cancelled_body_stops_its_session(again):
 
 
 def test_a_creation_that_is_cancelled_leaves_no_session():
-    """It is found by its key, and stopped."""
+    """The session is found by its key and stopped."""
     seen = []
 
     async def handler(request):
@@ -177,8 +175,8 @@ def test_a_creation_that_is_cancelled_leaves_no_session():
     assert len({sent.headers["idempotency-key"] for sent in seen[:2]}) == 1
 
 
-def test_a_failed_stop_of_a_cancelled_body_is_seen():
-    """It raises no complaint of asyncio's, and the cancellation is what comes out."""
+def test_a_failed_stop_does_not_hide_the_cancellation():
+    """It causes no complaint of asyncio either."""
 
     async def handler(request):
         await asyncio.sleep(0.02)
@@ -200,8 +198,8 @@ def test_a_failed_stop_of_a_cancelled_body_is_seen():
     asyncio.run(main())
 
 
-def test_a_token_from_a_secret_is_read_aside():
-    """On a thread, once, and renewed when the route refuses it."""
+def test_a_token_from_a_secret_is_read_on_a_thread():
+    """It is read once, and renewed when the route refuses it."""
     values = iter(["old", "new"])
 
     def handler(request):
@@ -222,8 +220,8 @@ def test_a_token_from_a_secret_is_read_aside():
     assert len(mock.requests) == 4
 
 
-def test_a_secret_that_cannot_be_read_is_told():
-    """As by the synchronous clients."""
+def test_a_secret_that_cannot_be_read_is_reported():
+    """The synchronous clients report it in the same way."""
     settings = Settings(clone_urls=URLS, token_secret=TokenSecret("name", Secret("s")))
 
     async def main():
@@ -238,7 +236,7 @@ def test_a_secret_that_cannot_be_read_is_told():
     asyncio.run(main())
 
 
-def test_without_threads(monkeypatch):
+def test_a_secret_is_not_read_where_there_are_no_threads(monkeypatch):
     """On emscripten there is no extension to read a secret from."""
     monkeypatch.setattr(_connect, "on_emscripten", lambda: True)
     mock = MockTransport(lambda _request: Response(200))
@@ -255,8 +253,7 @@ def test_without_threads(monkeypatch):
     assert asyncio.run(clones["github"].get("/")).status_code == 200
 
 
-def test_no_time_left():
-    """Nothing is sent."""
+def test_nothing_is_sent_with_no_time_left():
     mock = MockTransport(lambda _request: Response(200))
     clones = AsyncClones(SETTINGS, transport=mock).with_deadline(Deadline.after(0))
     with pytest.raises(errors.RequestTimeout, match="no time was left to send"):

@@ -39,14 +39,14 @@ class Issue(msgspec.Struct):
 
 
 def make(*outcomes, urls=URLS, **options):
-    """Clones over a transport that plays `outcomes`, or says 200 to all."""
+    """Make clones over a transport that plays `outcomes`, or responds with 200 to everything."""
     transport = script(*outcomes) if outcomes else MockTransport(lambda _request: Response(200))
     clones = Clones(Settings(clone_urls=urls, token="route-token"), transport=transport, **options)
     return clones, transport
 
 
 def test_every_call_carries_the_route():
-    """To the clone's own base, beside the service credential."""
+    """It goes to the clone's own base, beside the service credential."""
     clones, transport = make()
     clones["github"].post("/user/repos", json={"name": "x"}, token="service", params={"a": 1})
     (sent,) = transport.requests
@@ -59,7 +59,7 @@ def test_every_call_carries_the_route():
 
 
 def test_route_headers_of_the_settings_are_sent_as_given():
-    """All of them, instead of one made of the token."""
+    """All of them are sent, instead of one made of the token."""
     settings = Settings(
         clone_urls=URLS, token="t", route_headers={"X-Route-A": "1", "x-archal-b": "2"}
     )
@@ -71,8 +71,8 @@ def test_route_headers_of_the_settings_are_sent_as_given():
 
 
 @pytest.mark.parametrize("verb", ["get", "head", "post", "put", "patch", "delete"])
-def test_verbs(verb):
-    """One method for each, with the same arguments."""
+def test_each_verb_sends_its_method(verb):
+    """All take the same arguments."""
     clones, transport = make()
     response = getattr(clones["github"], verb)("/a", headers={"X-Note": "n"}, token=Secret("s"))
     assert response.status_code == 200
@@ -81,8 +81,7 @@ def test_verbs(verb):
     assert (sent.headers["x-note"], sent.headers["authorization"]) == ("n", "Bearer s")
 
 
-def test_other_methods():
-    """`request` takes any method, `send` a ready request."""
+def test_request_takes_any_method_and_send_a_ready_request():
     clones, transport = make()
     clones["github"].request("options", "/a", form={"b": "c"})
     clones["slack"].send(Request("POST", "/d", content="e"))
@@ -119,7 +118,7 @@ def test_a_wrong_call_sends_nothing(path, options):
 
 
 def test_a_header_of_the_settings_cannot_be_overridden():
-    """Whatever it is called; nothing is sent."""
+    """Its spelling does not matter. Nothing is sent."""
     settings = Settings(clone_urls=URLS, route_headers={"Authorization": "Bearer r"})
     transport = script()
     github = Clones(settings, transport=transport)["github"]
@@ -132,8 +131,7 @@ def test_a_header_of_the_settings_cannot_be_overridden():
 
 
 @pytest.mark.parametrize("name", ["jira", "", "GitHub", "../slack"])
-def test_an_unknown_clone(name):
-    """The error lists the known ones."""
+def test_an_unknown_clone_is_an_error_that_lists_the_known_ones(name):
     clones, _ = make()
     with pytest.raises(errors.UnknownCloneError, match="known clones: github, slack") as caught:
         clones[name]
@@ -142,8 +140,7 @@ def test_an_unknown_clone(name):
     assert isinstance(caught.value, LookupError)
 
 
-def test_clones_are_a_collection():
-    """Of the names that are set."""
+def test_clones_are_a_collection_of_the_names_that_are_set():
     clones, _ = make()
     assert (list(clones), len(clones)) == (["github", "slack"], 2)
     assert "github" in clones
@@ -165,8 +162,8 @@ def test_clones_are_a_collection():
         ),
     ],
 )
-def test_composed_addresses(session, runtime, url):
-    """Without any clone URL, from the session id; then any plain name is a clone."""
+def test_addresses_are_composed_from_the_session_id(session, runtime, url):
+    """Without any clone URL, every plain name is a clone."""
     transport = script(200)
     settings = Settings(session_id=session, runtime_url=runtime, token="t")
     clones = Clones(settings, transport=transport)
@@ -177,8 +174,8 @@ def test_composed_addresses(session, runtime, url):
     assert "no/name" not in clones
 
 
-def test_from_env():
-    """Variables in, clients out, without I/O; options are the constructor's."""
+def test_from_env_makes_clients_without_io():
+    """It takes the options of the constructor."""
     transport = script(200)
     env = {"AGENT_CLONE_URLS": json.dumps(URLS), "ARCHAL_TOKEN": "t"}
     clones = Clones.from_env(env, transport=transport, timeout=5)
@@ -195,22 +192,21 @@ def test_from_env():
         ({"ARCHAL_SESSION_ID": "s"}, "AGENT_ROUTE_HEADERS"),
     ],
 )
-def test_from_env_with_something_missing(env, variable):
-    """At once, not at the first call."""
+def test_from_env_reports_a_missing_variable_at_once(env, variable):
+    """The error does not wait for the first call."""
     with pytest.raises(errors.ConfigurationError) as caught:
         Clones.from_env(env)
     assert caught.value.variable == variable
 
 
 @pytest.mark.parametrize("timeout", [0, None, True, float("inf")])
-def test_a_bad_timeout(timeout):
-    """As everywhere."""
+def test_a_bad_timeout_is_refused(timeout):
     with pytest.raises(ValueError, match="timeout total"):
         make(timeout=timeout)
 
 
-def test_a_clones_failure_is_data():
-    """4xx and 5xx are returned, and sent once."""
+def test_a_clones_failure_is_returned():
+    """4xx and 5xx are responses, and the request is sent once."""
     for status in (401, 404, 429, 500, 503):
         clones, transport = make(status)
         assert clones["github"].get("/").status_code == status
@@ -218,7 +214,7 @@ def test_a_clones_failure_is_data():
 
 
 def test_a_lost_connection_is_tried_again_once():
-    """For GET; a POST that was sent is not, and `retry` can say otherwise."""
+    """This holds for GET. A POST that was sent is not repeated, unless `retry` says so."""
     lost = lambda: errors.ConnectionLost("gone", sent=True)  # noqa: E731
     clones, transport = make(lost(), 200)
     assert clones["github"].get("/").attempts == 2
@@ -249,8 +245,8 @@ def watched(**options):
     return Clones(settings, transport=transport, **options), transport.seen
 
 
-def test_the_limits_of_a_call():
-    """The call's own, else the client's, else 15 seconds with 3 to connect."""
+def test_a_calls_limits_come_before_the_clients():
+    """By default a call has 15 seconds, 3 of them to connect."""
     clones, seen = watched()
     clones["github"].get("/")
     clones["github"].get("/", timeout=5)
@@ -262,7 +258,7 @@ def test_the_limits_of_a_call():
 
 
 def test_a_deadline_caps_every_call(clock):
-    """Of all clones or of one; the earliest holds, and the original is untouched."""
+    """It may be set for all clones or for one. The earliest holds, and the original is unchanged."""
     clones, seen = watched()
     capped = clones.with_deadline(Deadline.from_context(Context(clock, 11), clock=clock))
     capped["github"].get("/")
@@ -277,8 +273,7 @@ def test_a_deadline_caps_every_call(clock):
     assert type(capped) is type(clones)
 
 
-def test_no_time_left(clock):
-    """Nothing is sent when the invocation's time is used up."""
+def test_nothing_is_sent_with_no_time_left(clock):
     clones, seen = watched()
     late = clones.with_deadline(Deadline.from_context(Context(clock, 0.9), clock=clock))
     with pytest.raises(errors.RequestTimeout, match="no time was left") as caught:
@@ -309,7 +304,7 @@ def test_gather_keeps_order():
 
 @pytest.mark.parametrize("kind", ["sync"], indirect=True)  # test_aio.py has the test for tasks
 def test_gather_runs_side_by_side():
-    """As many at once as allowed, no more, and no thread is left."""
+    """As many calls run at once as are allowed. No thread is left."""
     together = threading.Barrier(3, timeout=5)
 
     def answer(_request):
@@ -322,8 +317,7 @@ def test_gather_runs_side_by_side():
     assert not [thread for thread in threading.enumerate() if "gather" in thread.name]
 
 
-def test_gather_with_nothing_to_do():
-    """It gives an empty list."""
+def test_gather_of_no_calls_gives_an_empty_list():
     clones, _ = make()
     assert clones.gather([]) == []
 
@@ -350,7 +344,7 @@ def test_gather_finds_mistakes_first(call, options, error):
 
 
 def test_gather_has_one_deadline(clock):
-    """Its own, the client's total, or the one of `with_deadline`; a call's own limit applies besides."""
+    """It is its own, the client's total, or the one of `with_deadline`. A call's own limit applies as well."""
     clones, seen = watched(timeout=8)
     call, short = ("github", Request("GET", "/")), ("github", Request("GET", "/", timeout=1))
     clones.gather([call])
@@ -359,8 +353,7 @@ def test_gather_has_one_deadline(clock):
     assert [left for left, _ in seen] == [8.0, 4.0, 1.0, 2.0]
 
 
-def test_gather_when_time_runs_out():
-    """What was not sent any more is a timeout in its place."""
+def test_gather_puts_a_timeout_in_place_of_what_was_not_sent():
     clock = Clock()
 
     def answer(_request):
@@ -375,7 +368,7 @@ def test_gather_when_time_runs_out():
 
 
 def test_an_unexpected_error_ends_gather():
-    """A bug of a transport is no outcome."""
+    """A bug of a transport is not an outcome."""
     clones, _ = make(ZeroDivisionError("bug"))
     with pytest.raises(ZeroDivisionError):
         clones.gather([("github", Request("GET", "/"))])
@@ -387,7 +380,7 @@ def page(numbers, link=None):
 
 
 def test_paginate_follows_links():
-    """Typed items, page by page; params with the first page only, headers and token with all."""
+    """It gives typed items. Params go with the first page only, headers and token with all."""
     clones, transport = make(
         page([1, 2], "https://clone.test/github/api/issues?per_page=2&page=2"),
         page([], "https://evil.test/github/api/issues?page=3"),
@@ -410,8 +403,7 @@ def test_paginate_follows_links():
     }
 
 
-def test_paginate_is_lazy():
-    """A page is fetched when its first item is needed."""
+def test_paginate_fetches_a_page_when_its_first_item_is_needed():
     clones, transport = make(page([1, 2], "/issues?page=2"), page([3]))
     issues = clones["github"].paginate("/issues", type=list[Issue])
     assert [next(issues), next(issues)] == [Issue(1), Issue(2)]
@@ -433,7 +425,7 @@ def test_paginate_is_lazy():
     ],
 )  # fmt: skip
 def test_paginate_stops_at_a_bad_page(second, error):
-    """With that page's error, after the items of the pages before; a loop is one."""
+    """The items of earlier pages come first, then the page's error. A loop counts as a bad page."""
     clones, _ = make(page([1], "/issues?page=2"), second, retry=RetryPolicy(attempts=1))
     issues = clones["github"].paginate("/issues", type=list[Issue])
     assert next(issues) == Issue(1)
@@ -442,7 +434,7 @@ def test_paginate_stops_at_a_bad_page(second, error):
 
 
 def test_paginate_refuses_a_wrong_call_at_once():
-    """Not at the first `next`."""
+    """It does not wait for the first `next`."""
     clones, transport = make()
     with pytest.raises(ValueError, match="absolute URL"):
         clones["github"].paginate("https://evil.test/", type=list[Issue])
@@ -450,7 +442,7 @@ def test_paginate_refuses_a_wrong_call_at_once():
 
 
 def test_calls_are_recorded(clock):
-    """Clone, method, path without query, outcome, and time left under the deadline."""
+    """A record has the clone, method, path without query, outcome, and time left under the deadline."""
     records = []
     clones, _ = make(503, errors.ConnectionLost("gone", sent=True), 201, on_call=records.append)
     clones["github"].get("/a?q=1", params={"r": 2})
@@ -470,7 +462,7 @@ def test_calls_are_recorded(clock):
 
 
 def test_a_call_that_was_never_sent_is_recorded(clock):
-    """As an error of no attempt; a refused argument is no call."""
+    """It is an error of no attempt. A refused argument is not a call."""
     records = []
     clones, _ = make(on_call=records.append)
     with pytest.raises(errors.RequestTimeout):
@@ -482,8 +474,8 @@ def test_a_call_that_was_never_sent_is_recorded(clock):
     ]
 
 
-def test_closing():
-    """As a context manager or by hand, the transport is closed."""
+def test_closing_the_clones_closes_the_transport():
+    """They close as a context manager or by hand."""
     closed = []
 
     class Closing(MockTransport):
@@ -497,8 +489,8 @@ def test_closing():
     assert closed == [transport, transport]
 
 
-def test_the_mock_transport_answers_the_request():
-    """Its answers know their request, so that errors are worded as over a network."""
+def test_a_mocked_response_knows_its_request():
+    """Its errors then read as they do over a network."""
     clones, transport = make(Response(404, headers={"A": "b"}, content=b"x"))
     response = clones["github"].get("/a?q=1")
     assert (dict(response.headers), response.content) == ({"a": "b"}, b"x")

@@ -33,8 +33,7 @@ def fail(**bindings):
 
 @pytest.mark.parametrize("form", [json.dumps, JsonBinding, lambda value: value])
 @pytest.mark.parametrize("kind", [SimpleNamespace, dict])
-def test_objects_as_text_and_as_json(form, kind):
-    """A JSON binding is as good as a text binding that holds JSON."""
+def test_an_object_may_be_text_or_json(form, kind):
     env = kind(AGENT_CLONE_URLS=form({"github": URL}), AGENT_ROUTE_HEADERS=form(ROUTE))
 
     settings = settings_from_env(env)
@@ -43,8 +42,8 @@ def test_objects_as_text_and_as_json(form, kind):
     assert dict(settings.route_headers) == ROUTE
 
 
-def test_a_session_and_a_token():
-    """Text and secret bindings are strings."""
+def test_a_session_and_a_token_are_strings():
+    """They are text and secret bindings."""
     env = SimpleNamespace(
         ARCHAL_SESSION_ID="ses-1", ARCHAL_TOKEN="t0ken", ARCHAL_LAMBDA_API_URL="https://api.test"
     )
@@ -56,13 +55,12 @@ def test_a_session_and_a_token():
     assert str(settings.api_url) == "https://api.test"
 
 
-def test_a_token_alone():
-    """Is enough for the control plane."""
+def test_a_token_alone_is_enough_for_the_control_plane():
     assert settings_from_env(SimpleNamespace(ARCHAL_TOKEN="t0ken")).token is not None
 
 
-def test_variables_of_single_clones():
-    """They are read for the clones that are named: bindings cannot be listed."""
+def test_variables_of_single_clones_are_read_for_named_clones():
+    """Bindings cannot be listed."""
     env = SimpleNamespace(
         ARCHAL_GITHUB_REST_URL=URL,
         ARCHAL_MY_CLONE_REST_URL="https://b.test/api",
@@ -89,7 +87,7 @@ def test_variables_of_single_clones():
     ],
 )
 def test_missing_and_wrong_bindings_are_named(bindings, variable, reason):
-    """And their values are not shown."""
+    """Their values are not shown."""
     error = fail(**bindings)
 
     assert error.variable == variable

@@ -65,8 +65,8 @@ def classes(root=errors.ArchalError):
             yield from classes(cls)
 
 
-def test_the_tree_is_the_one_drawn():
-    """The docstring draws every class under its parent, with its builtin."""
+def test_the_class_tree_is_the_one_in_the_docstring():
+    """Every class stands under its parent, with its builtin."""
     drawn, parents = {}, {}
     for line in errors.__doc__.splitlines():
         if found := re.match(r"    ([\s│├└─]*)(\w+)(?: \((\w+)\))?", line):
@@ -80,14 +80,13 @@ def test_the_tree_is_the_one_drawn():
 
 
 def test_every_class_is_public():
-    """In `__all__`, with a sample here."""
+    """It is in `__all__` and has a sample here."""
     names = {cls.__name__ for cls in classes()}
     assert names == set(errors.__all__) - {"Phase"}
     assert names == {cls.__name__ for cls in SAMPLES}
 
 
-def test_the_attributes_are_drawn():
-    """Every attribute the docstring promises is there."""
+def test_every_attribute_of_the_docstring_exists():
     for line in errors.__doc__.splitlines():
         if found := re.match(r"[\s│├└─]*(\w+)(?: \(\w+\))? +(\..*)", line):
             sample, _ = SAMPLES[getattr(errors, found[1])]
@@ -104,14 +103,13 @@ def test_the_attributes_are_drawn():
         (errors.DecodeError, ValueError),
     ],
 )
-def test_builtin_kinship(cls, builtin):
-    """Whoever catches the builtin catches ours."""
+def test_catching_the_builtin_catches_ours(cls, builtin):
     assert issubclass(cls, builtin)
 
 
 @pytest.mark.parametrize("cls", SAMPLES)
 def test_a_message_is_one_line_without_secrets(cls):
-    """What happened and where; nothing of header or body."""
+    """It says what happened and where. It holds nothing of a header or body."""
     error, message = SAMPLES[cls]
     assert str(error) == message
     assert "hunter2" not in repr(error)
@@ -123,7 +121,7 @@ def test_a_message_is_one_line_without_secrets(cls):
 )
 @pytest.mark.parametrize("cls", SAMPLES)
 def test_errors_survive_copies(cls, again):
-    """Pickled, copied or deep-copied: the same class, message and attributes, its notes included."""
+    """A copy has the same class, message, attributes and notes."""
     error, message = SAMPLES[cls]
     error.__notes__ = ["a note"]
     other = again(error)
@@ -139,7 +137,6 @@ def test_errors_survive_copies(cls, again):
 
 
 def test_a_copy_is_independent():
-    """Changing a copy leaves the original alone."""
     error = errors.ConnectError("m", attempts=1)
     copy.copy(error).attempts = 5
     assert error.attempts == 1
@@ -154,17 +151,16 @@ def test_a_copy_is_independent():
     ],
 )  # fmt: skip
 def test_a_transport_error_tells_its_story(facts, message):
-    """Where, what, whether anything was sent, how often, how long."""
+    """It says where, what, whether anything was sent, how often, and how long it took."""
     assert str(errors.TransportError("m", **facts)) == message
 
 
-def test_no_clone_is_known():
-    """The list says so."""
+def test_the_list_of_known_clones_may_be_empty():
     assert str(errors.UnknownCloneError("x", [])).endswith("known clones: none")
 
 
 @pytest.mark.parametrize("status", ["hunter2 hunter2", "Line\nbreak", "ended-secret9", ""])
-def test_a_status_that_is_no_plain_word_is_not_shown(status):
-    """The status of a session is the server's text; it is on the error as it came."""
+def test_a_status_that_is_not_a_plain_word_is_not_shown(status):
+    """The status of a session is the server's text. The error keeps it as it came."""
     error = errors.SessionEndedError("ses-1", status)
     assert (str(error), error.status) == ("session ses-1 is over", status)

@@ -98,8 +98,8 @@ def play(request, plan, outcomes, *, times=None, until=100.0, jitter=1.0):
         (GET, CONTROL, [busy("soon"), Response(200)], ["send", 0.5, "send"], 200),
     ],
 )  # fmt: skip
-def test_decisions(request_, plan, outcomes, steps, last):
-    """When to send, when to wait, when to give up; the result knows how often was sent."""
+def test_the_exchange_decides_when_to_send_wait_and_give_up(request_, plan, outcomes, steps, last):
+    """The result knows how often the request was sent."""
     seen, result = play(request_, plan, outcomes)
     assert seen == steps
     assert (result.status_code if isinstance(result, Response) else type(result)) == last
@@ -119,15 +119,15 @@ def test_decisions(request_, plan, outcomes, steps, last):
     ],
 )
 def test_a_wait_fits_the_deadline_or_is_left_out(times, until, outcomes, steps):
-    """It is never cut short: to try early is what the server asked not to do."""
+    """It is never shortened, because the server asked not to be tried early."""
     seen, result = play(GET, CONTROL, outcomes, times=times, until=until)
     assert seen == steps
     assert result.elapsed == times[-1]
 
 
 @pytest.mark.parametrize("until", [-1.0, 0.0, math.nan])
-def test_no_time_left(until):
-    """Nothing is sent, and the error says so."""
+def test_nothing_is_sent_with_no_time_left(until):
+    """The error says so."""
     seen, error = play(GET, TWICE, [], until=until)
     assert seen == []
     assert isinstance(error, errors.RequestTimeout)
@@ -135,7 +135,7 @@ def test_no_time_left(until):
 
 
 def test_what_was_sent_stays_sent():
-    """The last attempt may have sent nothing; the call has."""
+    """The last attempt may have sent nothing, but the call has."""
     _, error = play(GET, TWICE, [lost(), errors.ConnectError("refused")])
     assert isinstance(error, errors.ConnectError)
     assert (error.sent, error.attempts) == (True, 2)
@@ -144,7 +144,7 @@ def test_what_was_sent_stays_sent():
 
 
 def test_elapsed_covers_every_attempt():
-    """From the start of the call, on success and on failure."""
+    """It counts from the start of the call, on success and on failure."""
     for last in (Response(200), lost()):
         _, result = play(GET, TWICE, [lost(), last], times=[5.0, 5.0, 6.0, 8.5])
         assert result.elapsed == 3.5
@@ -154,13 +154,13 @@ def test_elapsed_covers_every_attempt():
     ("jitter", "waits"), [(0.0, [0.25, 0.5]), (0.5, [0.375, 0.75]), (1.0, [0.5, 1.0])]
 )
 def test_jitter_spreads_waits(jitter, waits):
-    """Between half of the back-off and all of it."""
+    """A wait is between half and all of the back-off."""
     seen, _ = play(GET, CONTROL, [busy(), busy(), busy()], jitter=jitter)
     assert [step for step in seen if step != "send"] == waits
 
 
 def test_back_off_has_a_ceiling():
-    """However many attempts, and without overflow."""
+    """Many attempts do not overflow it."""
     plan = Plan(RetryPolicy(attempts=2000, backoff=1.0, max_backoff=3.0))
     seen, _ = play(GET, plan, [lost() for _ in range(2000)], until=math.inf)
     assert [step for step in seen if step != "send"] == [1.0, 2.0] + [3.0] * 1997
@@ -168,8 +168,7 @@ def test_back_off_has_a_ceiling():
     assert seen == ["send"] * 2000
 
 
-def test_a_driver_must_answer():
-    """A driver that answers Send with nothing is wrong, and is told so."""
+def test_a_driver_that_answers_a_send_with_nothing_is_refused():
     steps = exchange(
         GET, deadline=Deadline(9, clock=lambda: 0.0), timeout=LIMITS, plan=TWICE, jitter=float
     )
@@ -190,7 +189,7 @@ def test_a_driver_must_answer():
     ],
 )
 def test_a_bad_policy_is_refused(fields):
-    """At least one attempt, and waits that make sense."""
+    """A policy has at least one attempt, and waits that make sense."""
     with pytest.raises(ValueError, match="must be"):
         RetryPolicy(**fields)
 
@@ -215,7 +214,7 @@ OUTCOMES = st.sampled_from(
     st.floats(0, 1),
 )
 def test_a_call_never_outlives_its_deadline(request_, policy, outcomes, took, jitter):
-    """Whatever happens, no wait ends at or after the deadline, and a POST is never sent twice."""
+    """No wait ends at or after the deadline, and a POST is never sent twice."""
     now = 0.0
     deadline = Deadline(10.0, clock=lambda: now)
     plan = Plan(policy, frozenset({503}))

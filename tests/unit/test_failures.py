@@ -12,8 +12,7 @@ CLONES = Response(422, json={"message": "Validation Failed", "errors": []})
 ROUTES = Response(401, json={"error": "unauthorized", "message": "m"})
 
 
-def test_a_clones_refusal():
-    """It is passed on as it is."""
+def test_a_clones_refusal_is_passed_on():
     assert what_the_caller_sees(status_error(CLONES)) is CLONES
 
 
@@ -29,8 +28,7 @@ def test_a_clones_refusal():
         (errors.ResponseTooLarge(limit=5), 502, "could not be reached"),
     ],
 )
-def test_everything_else(error, status, words):
-    """A status, and nothing of the set-up."""
+def test_other_failures_are_a_status_and_nothing_of_the_setup(error, status, words):
     answer = what_the_caller_sees(error)
 
     assert answer.status_code == status

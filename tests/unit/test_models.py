@@ -85,8 +85,8 @@ SYNTAX, DEPTH = "the body is not valid JSON", "the body is nested too deep"
         (b"1e999", float, SHAPE, "$"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_decoded(content, type_, reason, path):
-    """The error says what is wrong and where, and nothing of the body is in it or behind it."""
+def test_a_decode_error_says_what_is_wrong_and_where(content, type_, reason, path):
+    """Neither it nor its cause holds anything of the body."""
     with pytest.raises(DecodeError) as caught:
         decode(content, type_)
     error = caught.value
@@ -108,8 +108,8 @@ def test_what_cannot_be_decoded(content, type_, reason, path):
         (b' {"a": 1, "a": 2} ', dict[str, int], {"a": 2}),
     ],
 )
-def test_what_can_be_decoded(content, type_, value):
-    """Unknown fields are skipped; any type msgspec knows will do."""
+def test_a_body_becomes_any_type_of_msgspec(content, type_, value):
+    """Unknown fields are skipped."""
     assert decode(content, type_) == value
 
 
@@ -117,8 +117,8 @@ def test_what_can_be_decoded(content, type_, value):
     ("value", "path"),
     [(None, "$"), ([], "$"), ({}, "$"), ({"a": MARK}, "$.a"), ({"a": 1, "c": MARK}, "$.c")],
 )
-def test_what_cannot_be_converted(value, path):
-    """As for decoding: where, and nothing of the value."""
+def test_a_conversion_error_says_where(value, path):
+    """It holds nothing of the value."""
     with pytest.raises(DecodeError) as caught:
         convert(value, Item)
     error = caught.value
@@ -130,13 +130,12 @@ def test_what_cannot_be_converted(value, path):
     assert MARK not in repr(vars(error))
 
 
-def test_what_can_be_converted():
-    """Unknown keys are skipped."""
+def test_conversion_skips_unknown_keys():
     assert convert({"a": 1, "other": MARK}, Item) == Item(1)
 
 
-def test_decoding_of_an_unsupported_type():
-    """It is the caller's mistake, not the body's."""
+def test_an_unsupported_type_is_the_callers_mistake():
+    """It is not a fault of the body."""
     with pytest.raises(TypeError):
         decode(b"1", int | list[int] | tuple[int, ...])
 
@@ -151,13 +150,12 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_plain_values_round_trip(value):
-    """What is encoded is decoded."""
     assert decode_plain(encode(value)) == value
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_json_or_a_decode_error(content):
-    """No body makes it raise anything else, through a response as well."""
+    """This also holds through a response."""
     try:
         decode_plain(content)
     except DecodeError:
@@ -175,8 +173,8 @@ SESSION = {
 }
 
 
-def test_a_session_with_its_required_fields():
-    """The rest have defaults; times have a zone."""
+def test_a_session_needs_its_required_fields_only():
+    """The other fields have defaults. Times have a zone."""
     session = decode(encode(SESSION), Session)
     assert (session.session_id, session.status, session.clone_ids) == (
         "ses-1",
@@ -192,8 +190,8 @@ def test_a_session_with_its_required_fields():
     )
 
 
-def test_a_session_with_every_field():
-    """All that Archal documents, and what it may add, is taken."""
+def test_a_session_may_have_every_field():
+    """Fields that Archal may add are accepted as well."""
     more = {
         "alive": True,
         "mcp": {"github": "https://m"},
@@ -215,20 +213,18 @@ def test_a_session_with_every_field():
 @pytest.mark.parametrize("field", ["createdAt", "expiresAt", "endedAt"])
 @pytest.mark.parametrize("time", ["2026-01-02T03:04:05", "2026-01-02", "now", 1767323045])
 def test_a_time_without_a_zone_is_refused(field, time):
-    """It could not be compared with another."""
+    """It could not be compared with another time."""
     with pytest.raises(DecodeError) as caught:
         decode(encode(SESSION | {field: time}), Session)
     assert caught.value.path == f"$.{field}"
 
 
 @pytest.mark.parametrize("field", SESSION)
-def test_a_session_lacking_a_required_field(field):
-    """Each of the seven is needed."""
+def test_a_session_without_a_required_field_is_refused(field):
     with pytest.raises(DecodeError):
         decode(encode({key: value for key, value in SESSION.items() if key != field}), Session)
 
 
-def test_a_list_of_sessions():
-    """In the server's order."""
+def test_sessions_are_listed_in_the_servers_order():
     content = encode({"sessions": [SESSION, SESSION | {"sessionId": "ses-2"}]})
     assert [one.session_id for one in decode(content, SessionList).sessions] == ["ses-1", "ses-2"]

@@ -53,8 +53,8 @@ def create(**fields):
         ({"ttl_seconds": None, "seeds": None}, {}),
     ],
 )  # fmt: skip
-def test_what_a_creation_says(fields, body):
-    """Archal's names for the fields given, and no others; the key as a header."""
+def test_a_creation_sends_the_fields_given(fields, body):
+    """They have Archal's names. The key is a header."""
     request = create(**fields)
     assert (request.method, request.target) == ("POST", "/api/sessions")
     assert json.loads(request.content) == {"clones": ["github"], **body}
@@ -89,8 +89,8 @@ def test_what_a_creation_says(fields, body):
         ({"ttlSeconds": 5}, TypeError, "ttlSeconds is no field of a session"),
     ],
 )
-def test_a_field_that_is_out_of_range(fields, error, named):
-    """It is named before anything is sent."""
+def test_a_field_that_is_out_of_range_is_named(fields, error, named):
+    """Nothing is sent."""
     with pytest.raises(error, match=named):
         create(**fields)
 
@@ -109,14 +109,14 @@ def test_a_field_that_is_out_of_range(fields, error, named):
         ([5], ValueError),
     ],
 )
-def test_clones_that_are_no_list_of_ids(clones, error):
-    """One string is no list, and every id is a string that is not empty."""
+def test_clones_that_are_not_a_list_of_ids_are_refused(clones, error):
+    """One string is not a list. Every id is a string that is not empty."""
     with pytest.raises(error, match="clones must be a list"):
         operations.create_session(clones=clones, idempotency_key="k", fields={})
 
 
 def test_clones_may_be_any_iterable():
-    """Read once."""
+    """It is read once."""
     request = operations.create_session(
         clones=iter(["github", "slack"]), idempotency_key="k", fields={}
     )
@@ -124,8 +124,7 @@ def test_clones_may_be_any_iterable():
 
 
 @pytest.mark.parametrize("length", [1, 200])
-def test_the_idempotency_key_has_a_length(length):
-    """1 to 200 characters."""
+def test_an_idempotency_key_has_1_to_200_characters(length):
     key = "k" * length
     request = operations.create_session(clones=["a"], idempotency_key=key, fields={})
     assert request.headers["Idempotency-Key"] == key
@@ -133,20 +132,19 @@ def test_the_idempotency_key_has_a_length(length):
 
 @pytest.mark.parametrize("key", ["", "k" * 201])
 def test_a_key_of_another_length_is_refused(key):
-    """Archal would answer 400."""
+    """Archal would respond with 400."""
     with pytest.raises(ValueError, match="idempotency_key must have 1 to 200 characters"):
         operations.create_session(clones=["a"], idempotency_key=key, fields={})
 
 
-def test_a_key_that_is_no_string_is_refused():
-    """As for every field, it is named."""
+def test_a_key_that_is_not_a_string_is_refused():
+    """The error names it, as for every field."""
     with pytest.raises(TypeError, match="idempotency_key must be a str"):
         operations.create_session(clones=["a"], idempotency_key=5, fields={})
 
 
 @pytest.mark.parametrize("key", ["a\r\nX: y", "a\x00", "\u2603"])
 def test_a_key_that_no_header_may_hold_is_refused(key):
-    """As for any header."""
     with pytest.raises(ValueError, match="header Idempotency-Key"):
         operations.create_session(clones=["a"], idempotency_key=key, fields={})
 
@@ -161,7 +159,7 @@ def test_a_key_that_no_header_may_hold_is_refused(key):
     ],
 )
 def test_a_session_id_is_one_segment(session_id, path):
-    """Whatever it holds is encoded."""
+    """Everything in it is encoded."""
     assert operations.get_session(session_id).target == path
     assert operations.get_session(session_id).method == "GET"
     assert operations.delete_session(session_id).target == path
@@ -196,8 +194,8 @@ def test_any_session_id_stays_below_sessions(session_id):
     assert request.query == ""
 
 
-def test_listing():
-    """A plain GET; the answer holds a list."""
+def test_listing_is_a_plain_get():
+    """The response holds a list."""
     request = operations.list_sessions()
     assert (request.method, request.target) == ("GET", "/api/sessions")
     sessions = operations.read_sessions(Response(200, json={"sessions": [SESSION]}), request)
@@ -226,8 +224,8 @@ DELETE = Request("DELETE", "/api/sessions/ses-1")
 @pytest.mark.parametrize(
     "read", [operations.read_session, operations.read_sessions, operations.read_deleted]
 )
-def test_a_failure_is_typed(read, status, cls):
-    """By status; Archal's envelope is no route rejection here."""
+def test_a_failure_has_the_type_of_its_status(read, status, cls):
+    """Archal's envelope is not a route rejection here."""
     response = Response(status, json={"error": "e", "code": "some_code", "message": "m"})
     with pytest.raises(errors.StatusError) as caught:
         read(response, DELETE)
@@ -235,8 +233,7 @@ def test_a_failure_is_typed(read, status, cls):
     assert str(caught.value) == f"DELETE /api/sessions/ses-1: status {status} (some_code)"
 
 
-def test_a_body_of_another_shape():
-    """A success that holds no session is a DecodeError."""
+def test_a_success_without_a_session_is_a_decode_error():
     with pytest.raises(errors.DecodeError):
         operations.read_session(Response(200, json={}), GET)
     with pytest.raises(errors.DecodeError):
@@ -256,8 +253,8 @@ def test_a_body_of_another_shape():
         (503, 3, errors.ServerError),
     ],
 )
-def test_what_the_answer_to_a_delete_means(status, attempts, error):
-    """404 after a retry means that an earlier try did it; 502 that the session may still run."""
+def test_a_delete_says_whether_the_session_may_still_run(status, attempts, error):
+    """404 after a retry means that an earlier try did it. 502 means that the session may still run."""
     response = Response(status)
     response.attempts = attempts
     if error is None:
@@ -268,8 +265,8 @@ def test_what_the_answer_to_a_delete_means(status, attempts, error):
     assert type(caught.value) is error
 
 
-def test_the_plan_of_the_control_plane():
-    """Two retries, on what is known to pass."""
+def test_the_control_plane_is_retried_twice():
+    """Only failures that are known to pass are retried."""
     plan = operations.CONTROL_PLAN
     assert plan.policy.attempts == 3
     assert plan.retry_statuses == {429, 502, 503, 504}

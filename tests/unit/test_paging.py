@@ -43,14 +43,13 @@ BASE = BaseUrl("https://clone.test/github/api")
         (', , <a>; rel="next"', "a"),
     ],
 )
-def test_next_link(value, link):
-    """RFC 8288: quoted or bare, one relation or several, the first `rel` counts."""
+def test_the_next_link_is_found(value, link):
+    """RFC 8288 allows quoted and bare values, and several relations. The first `rel` counts."""
     assert next_link(value) == link
 
 
 @given(st.text('<>;,="\\ arelnxt', max_size=60))
-def test_next_link_never_fails(value):
-    """No header makes it raise."""
+def test_no_link_header_raises(value):
     assert next_link(value) is None or isinstance(next_link(value), str)
 
 
@@ -58,7 +57,7 @@ def test_next_link_never_fails(value):
     "piece", ["<", "<a>", "<a>;", '<a>; rel="', '\\"', " ", ";", ",<a>;x", '<a>; x="\\']
 )
 def test_next_link_takes_linear_time(piece):
-    """A hostile header does not eat the time budget."""
+    """A hostile header does not use up the time budget."""
     started = time.perf_counter()
     next_link("<a>;x=" + piece * (60_000 // len(piece)))
     assert time.perf_counter() - started < 0.5
@@ -83,8 +82,8 @@ def turn(pages, link):
         ("https://clone.test/github/api/a%20b?q=c%26d", "/a%20b?q=c%26d"),
     ],
 )
-def test_where_the_next_page_is(link, target):
-    """At this clone, whatever host the link names; a relative link counts from its page."""
+def test_the_next_page_is_at_this_clone(link, target):
+    """The host of the link does not matter. A relative link counts from its page."""
     pages = Pages("/issues", BASE, {"params": {"per_page": 5}})
     assert pages.request.target == "/issues?per_page=5"
     turn(pages, f'<{link}>; rel="next"')
@@ -110,8 +109,8 @@ def test_where_the_next_page_is(link, target):
         "",
     ],
 )
-def test_a_link_that_leads_astray(link):
-    """Out of the clone, nowhere, or back to a page already seen: a DecodeError that shows no link."""
+def test_a_link_that_leads_astray_is_a_decode_error(link):
+    """It leads out of the clone, nowhere, or back to an earlier page. The error does not show the link."""
     pages = Pages("/issues", BASE, {"params": {"per_page": 5}})
     with pytest.raises(DecodeError, match="malformed or leads back at Link") as caught:
         turn(pages, f'<{link}>; rel="next"')
@@ -121,7 +120,7 @@ def test_a_link_that_leads_astray(link):
 
 
 def test_a_loop_is_found():
-    """A page that comes up again ends the walk, however it is written."""
+    """A page that comes up again ends the walk, in any spelling."""
     pages = Pages("issues", BASE, {})
     turn(pages, "</issues?page=2>; rel=next")
     turn(pages, "</issues?page=3>; rel=next")
@@ -130,7 +129,7 @@ def test_a_loop_is_found():
 
 
 def test_every_page_has_the_same_options():
-    """Headers, token and timeout go with each page, params with the first; iterators are read once."""
+    """Headers, token and timeout go with each page, params with the first. Iterators are read once."""
     options = {
         "headers": iter([("X-Note", "n")]),
         "token": "t",

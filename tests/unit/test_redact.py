@@ -19,12 +19,11 @@ def test_a_secret_is_never_shown():
 
 
 def test_a_secret_reveals_itself_when_asked():
-    """`reveal` gives back what went in."""
     assert Secret("hunter2").reveal() == "hunter2"
 
 
 def test_secrets_compare_by_value():
-    """Equal secrets are equal, with the same hash; a secret is not its own string."""
+    """Equal secrets have the same hash. A secret is not equal to its own string."""
     assert Secret("a") == Secret("a")
     assert hash(Secret("a")) == hash(Secret("a"))
     assert Secret("a") != Secret("b")
@@ -33,6 +32,6 @@ def test_secrets_compare_by_value():
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, repickled])
 def test_a_secret_survives_copies(again):
-    """A copied or pickled secret holds its value and still hides it."""
+    """A copied or pickled secret still hides its value."""
     secret = again(Secret("hunter2"))
     assert (secret.reveal(), str(secret)) == ("hunter2", REDACTED)

@@ -35,8 +35,7 @@ class Plain:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
-def test_methods(method):
-    """Every usual method, in any case."""
+def test_usual_methods_are_accepted_in_any_case(method):
     assert Request(method, "/").method == Request(method.lower(), "/").method == method
 
 
@@ -44,7 +43,7 @@ def test_methods(method):
     "method", ["", "TRACE", "CONNECT", "GET ", "GET / HTTP/1.1\r\nX: y", "G\xcbT", "BREW"]
 )
 def test_other_methods_are_refused(method):
-    """Anything else, and above all what would break the request line."""
+    """Above all those that would break the request line."""
     with pytest.raises(ValueError, match="method must be one of DELETE, GET"):
         Request(method, "/")
 
@@ -63,8 +62,8 @@ def test_other_methods_are_refused(method):
         ("PATCH", {"Idempotency-Key": "k"}, True),
     ],
 )
-def test_idempotent(method, headers, idempotent):
-    """RFC 9110's methods, and any that carries an idempotency key."""
+def test_a_request_is_idempotent_by_method_or_key(method, headers, idempotent):
+    """The methods are those of RFC 9110."""
     assert Request(method, "/", headers=headers).idempotent is idempotent
 
 
@@ -89,16 +88,16 @@ MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
         ({"s": "caf\xe9 \u2603"}, {"s": "caf\xe9 \u2603"}),
     ],
 )  # fmt: skip
-def test_a_json_body(value, body):
-    """Anything msgspec encodes, Structs and dates included, falsy values too."""
+def test_a_json_body_is_anything_that_msgspec_encodes(value, body):
+    """Structs, dates and falsy values included."""
     request = Request("POST", "/", json=value)
     assert json.loads(request.content) == body
     assert request.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("value", [object(), {"t": Secret("hunter2")}, 1j])
-def test_a_json_body_that_cannot_be_encoded(value):
-    """It is a TypeError that names the type and shows no value."""
+def test_a_json_body_that_cannot_be_encoded_is_a_type_error(value):
+    """It names the type and shows no value."""
     with pytest.raises(TypeError, match="unsupported") as caught:
         Request("POST", "/", json=value)
     assert "hunter2" not in str(caught.value)
@@ -109,7 +108,6 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(st.dictionaries(TEXT, TEXT))
 def test_a_form_body_round_trips(fields):
-    """What a server parses is what was given."""
     request = Request("POST", "/", form=fields)
     assert parse_qsl(request.content.decode("ascii"), keep_blank_values=True) == list(
         fields.items()
@@ -129,8 +127,8 @@ def test_a_form_body_round_trips(fields):
         (None, b""),
     ],
 )
-def test_a_plain_body(content, body):
-    """Bytes as they are, text as UTF-8; no content type is made up."""
+def test_a_plain_body_is_sent_as_it_is(content, body):
+    """Text is UTF-8. No content type is added."""
     request = Request("POST", "/", content=content)
     assert request.content == body
     assert type(request.content) is bytes
@@ -146,8 +144,8 @@ def test_a_body_of_another_type_is_refused(content):
 
 @pytest.mark.parametrize("argument", ["params", "form", "headers"])
 @pytest.mark.parametrize("value", ["a=1", ["ab"], [("a", "1", "2")], [5], 5, b"a=1", {"a"}])
-def test_what_is_no_mapping_and_no_pairs_is_refused(argument, value):
-    """The argument is named, and a text is not taken for pairs of characters."""
+def test_fields_are_a_mapping_or_pairs(argument, value):
+    """The error names the argument. A string is not taken for pairs of characters."""
     with pytest.raises(TypeError, match=f"^{argument} must be a mapping, or pairs"):
         Request("POST", "/", **{argument: value})
 
@@ -162,20 +160,19 @@ def test_what_is_no_mapping_and_no_pairs_is_refused(argument, value):
     ],
 )
 def test_more_than_one_body_is_refused(bodies):
-    """Empty ones count too."""
+    """Empty ones count as well."""
     with pytest.raises(ValueError, match="at most one of json, form and content"):
         Request("POST", "/", **bodies)
 
 
-def test_a_content_type_of_the_caller_stays():
-    """The caller's own goes before the body's."""
+def test_the_callers_content_type_comes_before_the_bodys():
     request = Request("POST", "/", json={}, headers={"content-type": "application/vnd.api+json"})
     assert request.headers.get_all("Content-Type") == ["application/vnd.api+json"]
 
 
 @pytest.mark.parametrize("wrap", [str, Secret])
 def test_a_token_becomes_a_bearer(wrap):
-    """A string or a Secret."""
+    """It is a string or a Secret."""
     assert Request("GET", "/", token=wrap("t")).headers["authorization"] == "Bearer t"
 
 
@@ -189,7 +186,7 @@ def test_a_token_becomes_a_bearer(wrap):
     ],
 )
 def test_a_bad_token_is_refused(wrap, token, reason):
-    """An empty one, or one that no header may hold; it is not shown."""
+    """It is empty, or no header may hold it. It is not shown."""
     with pytest.raises(ValueError, match=reason) as caught:
         Request("GET", "/", token=wrap(token))
     assert not token or token not in str(caught.value)
@@ -204,13 +201,12 @@ def test_a_token_beside_an_authorization_header_is_refused(name):
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "1"])
 def test_a_bad_timeout_is_refused(timeout):
-    """As everywhere."""
     with pytest.raises(ValueError, match="timeout total"):
         Request("GET", "/", timeout=timeout)
 
 
-def test_timeouts():
-    """Seconds, a Timeout, or None for the client's."""
+def test_a_timeout_is_seconds_a_timeout_or_none():
+    """None means the client's."""
     assert Request("GET", "/").timeout is None
     assert Request("GET", "/", timeout=5).timeout == Timeout(5)
     assert Request("GET", "/", timeout=Timeout(5, read=1)).timeout == Timeout(5, read=1)
@@ -229,13 +225,12 @@ def test_timeouts():
         ("/a?", None, "/a"),
     ],
 )
-def test_params_are_added(path, params, target):
-    """To the query of the path, not in its place."""
+def test_params_are_added_to_the_query_of_the_path(path, params, target):
     assert Request("GET", path, params=params).target == target
 
 
-def test_an_addressed_request():
-    """The base, the settings' headers first, then the caller's, then our own; the original is untouched."""
+def test_addressing_adds_base_and_headers():
+    """The settings' headers come first, then the caller's, then ours. The original is unchanged."""
     request = Request(
         "POST", "/user/repos?x=1", json={"a": 1}, token="t", headers={"X-Note": "n"}, timeout=3
     )
@@ -273,8 +268,8 @@ def test_an_addressed_request():
         ("GET", "abc", "3"),
     ],
 )
-def test_content_length(method, content, length):
-    """Given with every body, and as 0 where a server expects one (RFC 9110, section 8.6)."""
+def test_content_length_goes_with_every_body(method, content, length):
+    """It is 0 where a server expects one (RFC 9110, section 8.6)."""
     sent = Request(method, "/", content=content).addressed(BASE, Headers())
     assert sent.headers.get("content-length") == length
 
@@ -288,7 +283,7 @@ def test_our_own_headers_give_way():
 
 @pytest.mark.parametrize("name", ["Authorization", "X-Team"])
 def test_a_header_of_the_settings_cannot_be_overridden(name):
-    """Whatever its name is; nothing is shown of either value."""
+    """Its name does not matter. Neither value is shown."""
     request = Request("GET", "/", headers={name.lower(): "mine"})
     with pytest.raises(
         ValueError, match=f"header {name.lower()} comes from the settings"
@@ -298,8 +293,8 @@ def test_a_header_of_the_settings_cannot_be_overridden(name):
     assert "theirs" not in str(caught.value)
 
 
-def test_a_moved_request():
-    """Another path and query, everything else as it was; the original is untouched."""
+def test_a_moved_request_changes_path_and_query_only():
+    """The original is unchanged."""
     request = Request("GET", "/a", params={"b": 1}, token="t", timeout=3)
     moved = request.moved("/c?d=2")
     assert moved.target == "/c?d=2"
@@ -310,7 +305,6 @@ def test_a_moved_request():
 
 
 def test_a_request_shows_method_and_path_only():
-    """No query, header or body."""
     request = Request(
         "POST", "/a?q=hunter2", json={"p": "hunter2"}, token="hunter2", params={"r": "hunter2"}
     )
@@ -321,7 +315,6 @@ def test_a_request_shows_method_and_path_only():
 
 
 def test_a_request_survives_pickling():
-    """All its parts."""
     request = Request("POST", "/a?b=1", json={"c": 1}, token="t", timeout=2).addressed(
         BASE, Headers()
     )

@@ -74,8 +74,8 @@ ROUTE, CLONE = "route", "clone"
         (CLONE, 401, {"error": "e", "code": 401}),
     ],
 )  # fmt: skip
-def test_who_turned_a_call_down(by, status, body):
-    """Archal's own envelope is told from the errors of the services."""
+def test_a_response_says_who_refused_the_call(by, status, body):
+    """Archal's own envelope differs from the errors of the services."""
     response = Response(status, json=body)
     assert response.rejected_by == by
     rejected = isinstance(status_error(response), errors.RouteRejectedError)
@@ -86,8 +86,8 @@ def test_who_turned_a_call_down(by, status, body):
     "content",
     [b"", b"Bad Gateway", b"<html>", b"\xff\xfe", b'{"error": "e"', b"[" * 5_000_000, b"null"],
 )
-def test_a_body_of_nobodys_shape(content):
-    """A proxy may have said it: no telling who refused, and it breaks nothing."""
+def test_a_body_of_unknown_shape_names_nobody(content):
+    """A proxy may have sent it. It raises nothing."""
     response = Response(502, content=content)
     assert response.rejected_by is None
     with pytest.raises(errors.ServerError) as caught:
@@ -96,8 +96,8 @@ def test_a_body_of_nobodys_shape(content):
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 304, 399])
-def test_nobody_turned_it_down(status):
-    """Below 400 there was no refusal, whatever the body looks like."""
+def test_nobody_refused_a_call_below_400(status):
+    """The body does not matter."""
     assert Response(status, json={"error": "e", "message": "m"}).rejected_by is None
 
 
@@ -121,8 +121,8 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "cls"), STATUSES)
-def test_the_error_of_a_status(status, cls):
-    """The class is exactly the status's own, and the message is method, address and status."""
+def test_each_status_has_its_own_error(status, cls):
+    """The message is method, address and status."""
     response = Response(
         status,
         json={"message": "m", "documentation_url": "u"},
@@ -140,14 +140,13 @@ def test_the_error_of_a_status(status, cls):
 
 
 @pytest.mark.parametrize(("status", "cls"), STATUSES)
-def test_the_error_of_a_status_off_the_route(status, cls):
-    """The control plane uses the same envelope, and no route is at fault there."""
+def test_the_control_plane_never_gives_a_route_rejection(status, cls):
+    """It uses the same envelope, but there is no route."""
     response = Response(status, json={"error": "e", "code": "c", "detail": "d"})
     assert type(status_error(response, routed=False)) is cls
 
 
-def test_a_route_rejection():
-    """Status, code and detail are on the error."""
+def test_a_route_rejection_has_status_code_and_detail():
     body = {"error": "forbidden", "code": "wrong_user", "message": "m", "detail": "d"}
     with pytest.raises(errors.RouteRejectedError, match=r"^status 403 \(wrong_user\)$") as caught:
         Response(403, json=body).raise_for_status()
@@ -156,15 +155,14 @@ def test_a_route_rejection():
 
 @pytest.mark.parametrize("code", ["Secret-Key", "abc123", "a b", "a\nb", "", "x" * 41, "\xe9"])
 def test_a_code_that_may_be_a_credential_is_not_shown(code):
-    """It is on the error, and not in its message."""
+    """The error has it as an attribute."""
     error = status_error(Response(400, json={"code": code}))
     assert error.code == code
     assert str(error) == "status 400"
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
-def test_a_success_goes_on(status):
-    """`raise_for_status` returns the response itself."""
+def test_raise_for_status_returns_a_success(status):
     response = Response(status)
     assert response.is_success
     assert response.raise_for_status() is response
@@ -187,8 +185,7 @@ def test_a_success_goes_on(status):
         ("5, 6", None),
     ],
 )
-def test_retry_after(value, seconds):
-    """A whole number of seconds, or nothing."""
+def test_retry_after_is_whole_seconds_or_nothing(value, seconds):
     assert Response(503, headers={"Retry-After": value}).retry_after == seconds
     assert Response(503).retry_after is None
 
@@ -213,8 +210,8 @@ NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
         ("0" * 9999 + "x", NOW, None),
     ],
 )
-def test_retry_after_as_a_date(moment, date, seconds):
-    """It is counted on the server's own clock; without that there is no telling."""
+def test_retry_after_as_a_date_counts_on_the_servers_clock(moment, date, seconds):
+    """Without the server's date it is unknown."""
     headers = {"Retry-After": moment} | ({"Date": date} if date else {})
     assert Response(503, headers=headers).retry_after == seconds
 
@@ -242,8 +239,8 @@ def test_retry_after_as_a_date(moment, date, seconds):
         ("text/plain", b"", ""),
     ],
 )
-def test_text(content_type, content, text):
-    """In the charset named, else UTF-8; faulty bytes and charsets raise nothing."""
+def test_text_is_in_the_charset_named(content_type, content, text):
+    """The default is UTF-8. Wrong bytes and charsets raise nothing."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     assert Response(200, headers=headers, content=content).text == text
 
@@ -253,13 +250,13 @@ CHARSETS = st.sampled_from([module.name for module in pkgutil.iter_modules(encod
 
 @given(st.text(max_size=10) | CHARSETS, st.binary(max_size=20))
 def test_text_never_fails(charset, content):
-    """Whatever the server calls its charset."""
+    """The server may call its charset anything."""
     headers = [("content-type", f"text/plain; charset={charset}")]
     assert isinstance(Response(200, headers=headers, content=content).text, str)
 
 
-def test_decoding():
-    """As plain values or as a type; a faulty body is a DecodeError with its path."""
+def test_a_body_is_decoded_as_plain_values_or_a_type():
+    """A wrong body is a DecodeError with its path."""
     response = Response(200, json=[{"name": "x", "id": 1}])
     assert response.json() == [{"name": "x", "id": 1}]
     assert response.decode(list[Repo]) == [Repo("x")]
@@ -270,14 +267,14 @@ def test_decoding():
         Response(204).json()
 
 
-def test_error_fields():
-    """Strings of the envelope; anything else is None."""
+def test_error_fields_are_strings_of_the_envelope():
+    """Anything else is None."""
     response = Response(400, json={"error": "e", "code": 5})
     assert [response.error_field(name) for name in ("error", "code", "detail")] == ["e", None, None]
 
 
-def test_a_response_made_by_hand():
-    """Every part has a default but the status."""
+def test_a_response_needs_a_status_only():
+    """Every other part has a default."""
     response = Response(200)
     assert (response.content, response.text, response.elapsed, response.attempts) == (
         b"",
@@ -290,13 +287,11 @@ def test_a_response_made_by_hand():
 
 
 def test_a_response_shows_status_and_size_only():
-    """No header, no body."""
     response = Response(200, headers={"X": "hunter2"}, content=b"hunter2")
     assert repr(response) == "<Response 200, 7 bytes>"
 
 
 def test_a_response_survives_pickling():
-    """All its parts."""
     response = Response(201, headers={"A": "1"}, json={}, elapsed=0.5, request=Request("GET", "/a"))
     again = repickled(response)
     assert all(getattr(again, name) == getattr(response, name) for name in Response.__slots__)

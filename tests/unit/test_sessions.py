@@ -60,8 +60,8 @@ def keys(requests):
     return [sent.headers["idempotency-key"] for sent in requests if sent.method == "POST"]
 
 
-def test_create():
-    """The fields as Archal names them, the token, and a key that is new for each call."""
+def test_create_sends_fields_token_and_a_new_key():
+    """The fields have Archal's names."""
     sessions, requests, _ = make(session(), session())
     created = sessions.create(
         clones=["github"], ttl_seconds=1800, seeds={"github": "small-project"}
@@ -85,7 +85,7 @@ def test_create():
     "outcome", [lost(), lost(sent=False), failed(429), failed(502), failed(503), failed(504)]
 )
 def test_create_is_retried_with_one_key(outcome):
-    """After a lost connection or a passing status, so that one call never creates two sessions."""
+    """It is retried after a lost connection or a passing status. One call never creates two sessions."""
     sessions, requests, clock = make(outcome, outcome, session())
     assert sessions.create(clones=["github"]).session_id == "ses-1"
     assert len(set(keys(requests))) == 1
@@ -93,8 +93,7 @@ def test_create_is_retried_with_one_key(outcome):
     assert 0.25 <= clock.slept[0] <= 0.5 <= clock.slept[1] <= 1.0
 
 
-def test_create_with_a_key_of_the_caller():
-    """It is sent as given."""
+def test_create_sends_the_callers_key():
     sessions, requests, _ = make(session())
     sessions.create(clones=["github"], idempotency_key="mine")
     assert keys(requests) == ["mine"]
@@ -114,7 +113,7 @@ def test_create_with_a_key_of_the_caller():
     ],
 )
 def test_a_wrong_field_sends_nothing(fields, error, named):
-    """It is named; `open` treats it the same."""
+    """The error names it. `open` does the same."""
     sessions, requests, _ = make()
     with pytest.raises(error, match=named):
         sessions.create(**fields)
@@ -148,8 +147,8 @@ def test_a_wrong_field_sends_nothing(fields, error, named):
         lambda sessions: sessions.wait_until_running("ses-1"),
     ],
 )
-def test_failures_are_typed(operation, status, cls, sent):
-    """By status, with code and detail; retried where it may pass; never a route rejection."""
+def test_failures_have_the_type_of_their_status(operation, status, cls, sent):
+    """They have code and detail, and are retried where they may pass. None is a route rejection."""
     sessions, requests, _ = make(*[failed(status)] * sent)
     with pytest.raises(errors.StatusError) as caught:
         operation(sessions)
@@ -160,7 +159,7 @@ def test_failures_are_typed(operation, status, cls, sent):
 
 
 def test_retry_after_is_kept_or_the_call_ends():
-    """A wait that fits is waited; one that does not is left to the caller."""
+    """A wait that does not fit is left to the caller."""
     answer = Response(429, headers={"Retry-After": "7"})
     sessions, _, clock = make(answer, session())
     sessions.get("ses-1")
@@ -171,8 +170,8 @@ def test_retry_after_is_kept_or_the_call_ends():
     assert (caught.value.retry_after, clock.slept, len(requests)) == (60.0, [], 1)
 
 
-def test_get_and_list():
-    """Plain reads, with the session id as one segment."""
+def test_get_and_list_are_plain_reads():
+    """The session id is one segment."""
     sessions, requests, _ = make(session("starting"), Response(200, json={"sessions": []}))
     assert sessions.get("a/b").status == "starting"
     assert sessions.list() == []
@@ -200,8 +199,8 @@ def test_get_and_list():
         ([lost(), lost(), lost()], errors.ConnectionLost),
     ],
 )
-def test_delete(outcomes, error):
-    """A retried DELETE that finds nothing has done its work; 502 says that the session may still run."""
+def test_delete_says_what_became_of_the_session(outcomes, error):
+    """A retried DELETE that gets 404 has done its work. 502 means that the session may still run."""
     sessions, requests, _ = make(*outcomes)
     if error is None:
         assert sessions.delete("ses-1") is None
@@ -212,8 +211,8 @@ def test_delete(outcomes, error):
     assert calls(requests) == ["DELETE /sessions/ses-1"] * len(outcomes)
 
 
-def test_waiting_for_a_session():
-    """Polls at growing intervals, tells of each look, and returns the running session."""
+def test_waiting_polls_at_growing_intervals():
+    """It reports each poll, and returns the running session."""
     sessions, requests, clock = make(
         *[session("starting")] * 12, session("running", alive=False), session()
     )
@@ -232,7 +231,7 @@ def test_waiting_for_a_session():
 
 @pytest.mark.parametrize("status", ["provisioning", "queued", ""])
 def test_an_unknown_status_is_waited_for(status):
-    """Status is an open string."""
+    """The status is an open string."""
     sessions, _, _ = make(session(status), session())
     assert sessions.wait_until_running("ses-1").status == "running"
 
@@ -253,8 +252,7 @@ def test_a_session_that_ends_is_not_waited_for(answer, status, last_error):
     assert (caught.value.status, caught.value.last_error) == (status, last_error)
 
 
-def test_waiting_has_an_end():
-    """RequestTimeout at the limit and never after it."""
+def test_waiting_ends_with_a_timeout_at_its_limit():
     sessions, requests, clock = make(*[session("starting")] * 100)
     with pytest.raises(errors.RequestTimeout, match="not running yet") as caught:
         sessions.wait_until_running("ses-1", timeout=20)
@@ -265,7 +263,7 @@ def test_waiting_has_an_end():
 
 
 def test_a_poll_is_under_the_same_limit():
-    """A server that asks for more patience than is left is not waited for."""
+    """A Retry-After beyond the time left is not waited for."""
     sessions, _, clock = make(session("starting"), Response(503, headers={"Retry-After": "14"}))
     with pytest.raises(errors.ServerError):
         sessions.wait_until_running("ses-1", timeout=10)
@@ -273,16 +271,15 @@ def test_a_poll_is_under_the_same_limit():
 
 
 @pytest.mark.parametrize("timeout", [0, -1, None, True, float("nan"), float("inf")])
-def test_a_bad_limit_of_waiting(timeout):
-    """As for every timeout."""
+def test_a_bad_limit_of_waiting_is_refused(timeout):
     sessions, requests, _ = make()
     with pytest.raises(ValueError, match="timeout total"):
         sessions.wait_until_running("ses-1", timeout=timeout)
     assert requests == []
 
 
-def test_open():
-    """Create, wait, use the clones with the session's own route, and stop."""
+def test_open_creates_waits_and_stops():
+    """The clones use the session's own route."""
     sessions, requests, _ = make(session("starting"), session("starting"), session(), 200, 204)
     with sessions.open(clones=iter(["github"]), ttl_seconds=60) as hosted:
         assert hosted.session.status == "running"
@@ -307,8 +304,8 @@ def test_open():
         ({"apiBaseUrls": {}, "endpoints": {}}, "http://localhost:4010/runtime/ses-1/github/api"),
     ],
 )
-def test_where_the_clones_of_a_session_are(fields, base):
-    """The REST base, else the general URL, else composed from the session id."""
+def test_clones_of_a_session_are_found(fields, base):
+    """First by the REST base, then by the general URL. Otherwise the address is composed from the session id."""
     answer = session(**fields)
     sessions, _, _ = make(answer, answer, 204, runtime_url="http://localhost:4010")
     with sessions.open(clones=["github"]) as hosted:
@@ -320,7 +317,7 @@ def test_where_the_clones_of_a_session_are(fields, base):
     [ZeroDivisionError("mine"), KeyboardInterrupt(), SystemExit(3), errors.DecodeError("mine")],
 )
 def test_open_stops_the_session_when_the_body_fails(error):
-    """Whatever it raises; it comes out as it was raised."""
+    """The error comes out as it was raised."""
     sessions, requests, _ = make(session(), session(), 204)
     with pytest.raises(type(error)) as caught, sessions.open(clones=["github"]):
         raise error
@@ -350,8 +347,8 @@ def test_open_never_masks_the_bodys_error(outcomes, told):
     assert told in note
 
 
-def test_open_tells_of_a_failed_stop():
-    """Without an error of the body, the stop's own is raised."""
+def test_open_raises_a_failed_stop():
+    """This holds if the body raised nothing."""
     sessions, _, _ = make(session(), session(), 502, 502, 502)
     with pytest.raises(errors.TeardownFailedError), sessions.open(clones=["github"]):
         pass
@@ -377,7 +374,7 @@ def test_open_stops_a_session_that_does_not_run(answer, cls):
 
 
 def test_open_stops_a_session_that_takes_too_long():
-    """RequestTimeout, after the session is stopped."""
+    """The RequestTimeout comes after the stop."""
     sessions, requests, _ = make(*[still_starting] * 9)
     looks = []
     with (
@@ -399,7 +396,7 @@ def test_open_stops_a_session_that_takes_too_long():
     ],
 )
 def test_open_doubts_the_attempt_before_the_last(first, last, error):
-    """The first attempt may have made a session, whatever the next one was answered with."""
+    """The first attempt may have made a session, whatever the response to the next one."""
     tries = [first, last, last] if last.status_code == 429 else [first, last]
     sessions, requests, _ = make(*tries, session(), 204)
     with pytest.raises(error), sessions.open(clones=["github"]):
@@ -408,8 +405,7 @@ def test_open_doubts_the_attempt_before_the_last(first, last, error):
     assert calls(requests)[len(tries) :] == ["POST /sessions", "DELETE /sessions/ses-1"]
 
 
-def test_open_takes_refusals_for_what_they_are():
-    """Who is refused every time has no session, and does not ask for one again."""
+def test_open_looks_for_no_session_after_refusals_only():
     sessions, requests, _ = make(*[failed(429)] * 3)
     with pytest.raises(errors.RateLimitError) as caught, sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
@@ -429,7 +425,7 @@ def test_open_stops_a_session_that_it_cannot_read():
 
 @pytest.mark.parametrize("timeout", [0, None, float("nan")])
 def test_open_checks_its_limit_first(timeout):
-    """Nothing is created for a call that cannot be right."""
+    """Nothing is created if the limit is wrong."""
     sessions, requests, _ = make()
     with (
         pytest.raises(ValueError, match="timeout total"),
@@ -439,9 +435,7 @@ def test_open_checks_its_limit_first(timeout):
     assert requests == []
 
 
-def test_open_counts_the_creation_in():
-    """What creating took is gone from the wait."""
-
+def test_open_subtracts_the_creation_from_the_wait():
     def slowly(_request):
         clock.now += 8
         return session("starting")
@@ -453,8 +447,8 @@ def test_open_counts_the_creation_in():
     assert calls(requests)[-1] == "DELETE /sessions/ses-1"
 
 
-def test_open_whose_creation_takes_all_the_time():
-    """There is no look without time for an answer; the session is stopped."""
+def test_open_does_not_poll_if_the_creation_took_all_the_time():
+    """The session is stopped."""
 
     def slowly(_request):
         clock.now += 10
@@ -467,7 +461,7 @@ def test_open_whose_creation_takes_all_the_time():
 
 
 def test_a_session_that_is_over_does_not_run():
-    """Whatever its status says: a key used before is answered with the session it made then."""
+    """Its status does not matter. A key that was used before gets the session it made then."""
     sessions, requests, _ = make(session(), session(endedAt="2026-01-02T03:05:05Z"), 404)
     with pytest.raises(errors.SessionEndedError), sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
@@ -480,7 +474,7 @@ def test_a_session_that_is_over_does_not_run():
 @pytest.mark.parametrize("failure", [None, ZeroDivisionError("mine")])
 @pytest.mark.parametrize(("second", "notes"), [(204, 0), (404, 0), (lost(), 1), (failed(403), 1)])
 def test_an_interrupted_stop_is_begun_again(failure, second, notes):
-    """Whoever is impatient is obeyed when the session is stopped; a failure is told."""
+    """The interruption is raised after the session is stopped. A failure is a note."""
     interruption = KeyboardInterrupt()
     again = [second] * 3 if isinstance(second, Exception) else [second]
     sessions, requests, _ = make(session(), session(), interruption, *again)
@@ -493,15 +487,15 @@ def test_an_interrupted_stop_is_begun_again(failure, second, notes):
 
 
 def test_a_session_that_ended_by_itself_needs_no_note():
-    """404 on the stop is what is to be expected then."""
+    """404 on the stop is expected then."""
     sessions, _, _ = make(session("starting"), session("ended"), 404)
     with pytest.raises(errors.SessionEndedError) as caught, sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_open_finds_a_session_whose_answer_was_lost():
-    """The same creation with the same key is answered with it, and it is stopped."""
+def test_open_finds_a_session_whose_response_was_lost():
+    """The same creation with the same key gets that session, and it is stopped."""
     sessions, requests, _ = make(lost(), lost(), lost(), session(), 204)
     with pytest.raises(errors.ConnectionLost), sessions.open(clones=iter(["github"]), seeds={}):
         pytest.fail("the body must not run")
@@ -518,7 +512,7 @@ def test_open_finds_a_session_whose_answer_was_lost():
     ],
 )
 def test_open_looks_for_a_session_that_a_failing_server_may_have_made(outcomes, cls):
-    """After a 5xx, or an answer that cannot be read, the same key finds the session."""
+    """After a 5xx, or a response that cannot be read, the same key finds the session."""
     sessions, requests, _ = make(*outcomes, session(), 204)
     with pytest.raises(cls), sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
@@ -534,8 +528,7 @@ def test_open_is_content_with_a_session_that_ended_by_itself():
     assert calls(requests)[-1] == "DELETE /sessions/ses-1"
 
 
-def test_open_interrupted_while_creating():
-    """Ctrl-C leaves no session behind."""
+def test_open_interrupted_while_creating_leaves_no_session():
     sessions, requests, _ = make(KeyboardInterrupt(), session(), 204)
     with pytest.raises(KeyboardInterrupt), sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
@@ -548,7 +541,7 @@ def test_open_interrupted_while_creating():
     [[lost(sent=False)] * 3, [failed(400)], [failed(401)], [errors.ConnectError("no")] * 3],
 )
 def test_open_stops_nothing_that_was_never_created(outcomes):
-    """A refused creation, or one that was never sent."""
+    """The creation was refused or never sent."""
     sessions, requests, _ = make(*outcomes)
     with pytest.raises(errors.ArchalError) as caught, sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
@@ -557,15 +550,15 @@ def test_open_stops_nothing_that_was_never_created(outcomes):
 
 
 def test_open_says_when_a_lost_session_could_not_be_found():
-    """A note on the error that matters."""
+    """It is a note on the error that matters."""
     sessions, _, _ = make(*[lost()] * 6)
     with pytest.raises(errors.ConnectionLost) as caught, sessions.open(clones=["github"]):
         pytest.fail("the body must not run")
     assert "may still be billed" in caught.value.__notes__[0]
 
 
-def test_the_client():
-    """Made from variables, without I/O; it is closed with its connections."""
+def test_the_client_is_made_from_variables_without_io():
+    """Closing it closes its connections."""
     closed = []
 
     class Closing(MockTransport):

@@ -76,8 +76,8 @@ MARK = "s3ntinel-value"
         ("ARCHAL_GOOGLE_CALENDAR_REST_URL", f"https://h?{MARK}", "must not hold a query"),
     ],
 )  # fmt: skip
-def test_a_wrong_variable(variable, value, reason):
-    """The error names the variable, says what is wrong with it, and never shows its value."""
+def test_a_wrong_variable_is_named(variable, value, reason):
+    """The error says what is wrong with its value, and never shows it."""
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env({variable: value})
     error = caught.value
@@ -106,8 +106,8 @@ def test_a_wrong_variable(variable, value, reason):
         ("runtime_url", "http://h", "must be https"),
     ],
 )
-def test_a_wrong_argument(argument, value, reason):
-    """An argument's error names the argument, not a variable nobody set."""
+def test_a_wrong_argument_is_named(argument, value, reason):
+    """The error does not name a variable that nobody set."""
     with pytest.raises(ConfigurationError, match=reason) as caught:
         Settings(**{argument: value})
     assert caught.value.variable == argument
@@ -127,8 +127,8 @@ def test_a_wrong_argument(argument, value, reason):
         ({}, None),
     ],
 )  # fmt: skip
-def test_what_sam_local_loses(env, lost):
-    """An empty string is an error, except as a template's untouched default beside other settings."""
+def test_an_empty_variable_is_an_error(env, lost):
+    """`sam local` makes one of a JSON object. A template's untouched default beside other settings is allowed."""
     if lost is None:
         assert Settings.from_env(env).clone_urls == {}
         return
@@ -175,8 +175,8 @@ def test_what_sam_local_loses(env, lost):
         ({"ARCHAL_SESSION_ID": "ses-1"}, "a/b", None),
     ],
 )  # fmt: skip
-def test_where_a_clone_is(env, clone, base):
-    """`AGENT_CLONE_URLS`, then `ARCHAL_<CLONE>_REST_URL`; composed only when neither names any clone."""
+def test_a_clone_is_found_by_its_variables(env, clone, base):
+    """`AGENT_CLONE_URLS`, then `ARCHAL_<CLONE>_REST_URL`. An address is composed only when neither names any clone."""
     settings = Settings.from_env(env)
     if base is not None:
         assert str(settings.base_url(clone)) == base
@@ -203,8 +203,8 @@ def test_where_a_clone_is(env, clone, base):
         ),
     ],
 )
-def test_what_proves_who_calls(env, routes):
-    """Route headers are sent as given; without any, the token makes one."""
+def test_route_headers_come_before_the_token(env, routes):
+    """They are sent as given. Without any, the token makes one."""
     assert dict(Settings.from_env(env).require_route()) == routes
 
 
@@ -216,21 +216,20 @@ def test_what_proves_who_calls(env, routes):
         ("require_token", "ARCHAL_TOKEN"),
     ],
 )
-def test_what_is_missing(require, variable):
-    """Settings may be empty until something is needed; then the error names what to set, and how."""
+def test_a_missing_setting_is_named_when_it_is_needed(require, variable):
+    """The error says how to set it."""
     with pytest.raises(ConfigurationError, match="is not set") as caught:
         getattr(Settings.from_env({}), require)()
     assert caught.value.variable == variable
 
 
-def test_no_clone_and_no_session():
-    """There is nothing to find a clone by."""
+def test_no_clone_is_found_without_urls_and_session():
     with pytest.raises(ConfigurationError, match="ARCHAL_SESSION_ID is not either"):
         Settings(token="t").base_url("github")
 
 
 def test_the_defaults():
-    """Archal's control plane, no runtime of our own, the system's certificates."""
+    """Archal's control plane, no runtime of our own, and the system's certificates."""
     settings = Settings.from_env({"ARCHAL_TOKEN": "t"})
     assert str(settings.api_url) == "https://archal.ai"
     assert settings.runtime_url is None
@@ -239,8 +238,8 @@ def test_the_defaults():
     assert Settings(token=(secret := Secret("t"))).token is secret
 
 
-def test_the_process_environment(monkeypatch):
-    """Without an argument, the variables are those of the process; empty ones of our own count as not set."""
+def test_the_process_environment_is_the_default(monkeypatch):
+    """Empty variables of ours count as not set there."""
     for name, value in {
         "ARCHAL_SESSION_ID": "ses-1",
         "ARCHAL_LAMBDA_API_URL": "http://localhost:1",
@@ -292,20 +291,19 @@ def test_service_credentials_are_never_read():
     ],
 )
 def test_settings_can_be_written_as_variables(env):
-    """Reading what was written gives the same settings."""
+    """Reading them gives the same settings."""
     settings = Settings.from_env(env)
     again = Settings.from_env(settings.variables())
     assert all(getattr(again, name) == getattr(settings, name) for name in Settings.__slots__)
 
 
 def test_settings_survive_pickling():
-    """All of them."""
     settings = Settings.from_env({"AGENT_CLONE_URLS": URLS, "ARCHAL_TOKEN": "t"})
     assert repickled(settings).variables() == settings.variables()
 
 
 def test_settings_show_names_only():
-    """Clone names and header names; no URL, no value."""
+    """Names of clones and headers are shown, URLs and values are not."""
     settings = Settings.from_env({"AGENT_CLONE_URLS": URLS, "AGENT_ROUTE_HEADERS": ROUTE})
     assert repr(settings) == "<Settings clones: github; route headers: x-route-authorization>"
     assert (
@@ -330,7 +328,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(VARIABLES), st.text(max_size=20) | JSON.map(json.dumps)))
 def test_any_environment_is_settings_or_a_configuration_error(env):
-    """No value makes it raise anything else, and the error is one line."""
+    """The error is one line."""
     try:
         settings = Settings.from_env(env)
     except ConfigurationError as error:

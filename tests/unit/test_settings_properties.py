@@ -32,7 +32,6 @@ SETTINGS = st.builds(
 
 @given(SETTINGS)
 def test_what_is_written_is_read_again(settings):
-    """Settings survive the way through the environment of a process."""
     written = settings.variables()
     read = Settings.from_env(written)
     assert read.variables() == written
@@ -51,7 +50,7 @@ def test_what_is_written_is_read_again(settings):
     st.dictionaries(LABELS, URLS, max_size=3),
 )
 def test_one_object_wins_over_single_variables(together, single):
-    """`AGENT_CLONE_URLS` first, then `ARCHAL_<CLONE>_REST_URL`, whatever the order in the environment."""
+    """`AGENT_CLONE_URLS` comes first, then `ARCHAL_<CLONE>_REST_URL`, in any order of the environment."""
     env = {
         f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL": url for clone, url in single.items()
     }
@@ -76,7 +75,7 @@ VARIABLES = st.sampled_from([
 
 @given(st.dictionaries(VARIABLES, st.builds("{}{}{}".format, AROUND, st.just(SECRET), AROUND)))
 def test_no_error_shows_a_value(env):
-    """Wherever a secret was put by mistake, and whatever stands around it."""
+    """A secret may have been put anywhere by mistake."""
     try:
         shown = repr(Settings.from_env(env))
     except ConfigurationError as error:

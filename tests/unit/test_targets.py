@@ -49,7 +49,7 @@ BASE = "https://clone.test/github/api"
     ],
 )
 def test_a_path_is_encoded_once(path, target):
-    """What needs encoding is encoded, and what is encoded stays as it is."""
+    """What is encoded already stays as it is."""
     assert Request("GET", path).target == target
 
 
@@ -93,13 +93,13 @@ REFUSED = {
 
 @pytest.mark.parametrize("path", [path for paths in REFUSED.values() for path in paths])
 def test_a_path_that_may_lead_out_is_refused(path):
-    """Absolute URLs, `//`, dot segments, backslashes, controls, fragments, bad escapes: plain or encoded."""
+    """Absolute URLs, `//`, dot segments, backslashes, controls, fragments and bad escapes, plain or encoded."""
     with pytest.raises(ValueError, match=r"^path "):
         Request("GET", path)
 
 
 def test_a_path_encoded_over_and_over_is_refused_quickly():
-    """Judging a link of 64 kB does not eat the time budget."""
+    """A link of 64 kB does not use up the time budget."""
     started = time.perf_counter()
     with pytest.raises(ValueError, match="times over"):
         check_target("/%" + "25" * 32_000 + "41")
@@ -139,7 +139,7 @@ def stages(text):
 @example("%25%32%65%252e")
 @example("/a%2f%252e%2e%255c")
 def test_what_is_accepted_stays_below_the_base(path):
-    """However often a server decodes and normalises an accepted path, it is below the base."""
+    """A server may decode and normalise the path as often as it likes."""
     try:
         encoded, _ = check_target(path)
     except ValueError:
@@ -158,7 +158,7 @@ def test_what_is_accepted_stays_below_the_base(path):
     st.data(),
 )
 def test_no_encoding_hides_what_is_refused(path, data):
-    """Whichever characters are encoded, and however often each, the verdict stays."""
+    """Any characters may be encoded, and each any number of times."""
     hidden = ""
     for char in path:
         for _ in range(data.draw(st.integers(0, 5))):
@@ -170,7 +170,6 @@ def test_no_encoding_hides_what_is_refused(path, data):
 
 @given(PATHS)
 def test_checking_twice_changes_nothing(path):
-    """An accepted target is accepted again as it is."""
     try:
         encoded, query = check_target(path)
     except ValueError:
@@ -207,8 +206,7 @@ def test_quoting_a_segment_keeps_it(name):
         ("https://host/a%20b", "https://host/a%20b", 443),
     ],
 )
-def test_a_base_url(url, shown, port):
-    """A base is kept without a default port and a trailing slash."""
+def test_a_base_url_loses_default_port_and_trailing_slash(url, shown, port):
     base = BaseUrl(url)
     assert (str(base), base.port) == (shown, port)
     assert repr(base) == f"BaseUrl({shown!r})"
@@ -264,7 +262,7 @@ def test_a_bad_base_url_is_refused(reason, url):
     st.sampled_from(["https://", "http://", ""]),
 )
 def test_any_base_url_is_a_value_or_a_value_error(rest, scheme):
-    """No text makes it raise anything else, and http is taken on loopback only."""
+    """Plain http is accepted on loopback only."""
     try:
         base = BaseUrl(scheme + rest)
     except ValueError:
@@ -289,7 +287,7 @@ def test_any_base_url_is_a_value_or_a_value_error(rest, scheme):
     ],
 )
 def test_an_address_of_the_clone_becomes_relative(base, url, relative):
-    """Only path and query of a link are taken, whatever host it names."""
+    """Only path and query of a link are used. Its host does not matter."""
     assert BaseUrl(base).relative(url) == relative
 
 
@@ -342,14 +340,14 @@ class Page(enum.Enum):
         ({"s": Sort.NEWEST, "t": State.OPEN, "p": Page.SECOND}, "s=newest%20first&t=open&p=2"),
     ],
 )  # fmt: skip
-def test_params(params, text):
+def test_params_become_a_query(params, text):
     """Lists repeat their key, None is left out, booleans are words, enums are their values."""
     assert encode_params(params) == text
 
 
 @pytest.mark.parametrize("value", [{"b": "c"}, [["x"]], b"bytes", {1, 2}, object(), 1j, [{"a": 1}]])
-def test_a_value_that_is_no_scalar_is_refused(value):
-    """The key is named, the value is not shown."""
+def test_a_value_that_is_not_a_scalar_is_refused(value):
+    """The error names the key and does not show the value."""
     with pytest.raises(
         TypeError, match=r"form\['key'\] must be a string, number or boolean"
     ) as caught:
@@ -358,8 +356,8 @@ def test_a_value_that_is_no_scalar_is_refused(value):
 
 
 @pytest.mark.parametrize("params", ["a=b", [("a",)], [("a", "b", "c")]])
-def test_params_that_are_no_pairs_are_refused(params):
-    """A query string has its place in the path."""
+def test_params_that_are_not_pairs_are_refused(params):
+    """A query string belongs in the path."""
     with pytest.raises(TypeError, match=r"^params must be a mapping, or pairs"):
         encode_params(params)
 
@@ -370,7 +368,6 @@ SCALARS = TEXT | st.integers() | st.booleans() | st.floats(allow_nan=False)
 
 @given(st.lists(st.tuples(TEXT, SCALARS | st.none() | st.lists(SCALARS, max_size=3))))
 def test_params_round_trip(pairs):
-    """What a server parses is what was given."""
     expected = [
         (key, str(one).lower() if isinstance(one, bool) else str(one))
         for key, value in pairs
@@ -385,7 +382,7 @@ def test_params_round_trip(pairs):
 
 @given(st.dictionaries(TEXT, TEXT))
 def test_a_query_survives_the_request(params):
-    """Parameters arrive as given, after those in the path."""
+    """Parameters come after those in the path."""
     request = Request("GET", "/a?first=1", params=params)
     _, _, query = request.target.partition("?")
     assert parse_qsl(query, keep_blank_values=True) == [("first", "1"), *params.items()]

@@ -31,8 +31,8 @@ def sent(trace, **options):
         (None, "", ""),
     ],
 )
-def test_the_trace_of_the_invocation(monkeypatch, value, xray, traceparent):
-    """X-Ray's header goes on as it is, W3C's is made of it; without a trace there is none."""
+def test_the_trace_of_the_invocation_is_carried_on(monkeypatch, value, xray, traceparent):
+    """X-Ray's header goes on unchanged, and W3C's is made of it. Without a trace there is none."""
     monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
     if value is not None:
         monkeypatch.setenv("_X_AMZN_TRACE_ID", value)
@@ -41,7 +41,7 @@ def test_the_trace_of_the_invocation(monkeypatch, value, xray, traceparent):
     assert sent(tracing.xray).get("x-amzn-trace-id", "") == (value if xray is None else xray)
 
 
-def test_nothing_unless_asked_for(monkeypatch):
+def test_no_trace_is_sent_unless_asked_for(monkeypatch):
     """A trace is the caller's own business."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", LAMBDAS)
 
@@ -49,7 +49,7 @@ def test_nothing_unless_asked_for(monkeypatch):
 
 
 def test_the_calls_own_header_wins():
-    """And is sent once."""
+    """It is sent once."""
     headers = sent(lambda: {"traceparent": "theirs", "b": "2"}, headers={"Traceparent": "mine"})
 
     assert headers.get_all("traceparent") == ["mine"]
@@ -57,7 +57,6 @@ def test_the_calls_own_header_wins():
 
 
 @pytest.mark.parametrize("name", ["x-route-authorization", "Host", "a b"])
-def test_only_headers_that_a_caller_may_give(name):
-    """A trace is no way around the rules."""
+def test_a_trace_may_only_use_headers_that_a_caller_may_give(name):
     with pytest.raises(ValueError, match="header"):
         sent(lambda: {name: "x"})

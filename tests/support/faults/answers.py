@@ -15,7 +15,7 @@ def chunk(data):
 
 
 def chunked(*rest, version="HTTP/1.1", headers=()):
-    """Make an answer in chunks of what is given as chunks."""
+    """Make a response in chunks of what is given as chunks."""
     fields = ["Transfer-Encoding: chunked", *headers]
     return answer(b"".join(rest), headers=fields, length=False, version=version)
 

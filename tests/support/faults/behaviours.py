@@ -52,7 +52,7 @@ def with_key(server, key):
 
 
 def body(document, **options):
-    """Make a JSON answer."""
+    """Make a JSON response."""
     headers = ["Content-Type: application/json", *options.pop("headers", ())]
     return answer(json.dumps(document).encode(), headers=headers, **options)
 

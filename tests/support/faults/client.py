@@ -95,7 +95,7 @@ def check_failed(here, error):
 
 
 def check_next(here, *, reused):
-    """The next call gets its own answer, on the same connection or on a new one."""
+    """The next call gets its own response, on the same connection or on a new one."""
     number = 0 if reused else 1
     assert here.call(path="/after").text == f"{number} /svc/api/after?q={QUERY}"
     assert here.server.connections == number + 1

@@ -286,7 +286,7 @@ def pause(seconds):
 
 
 def answer(body=b"{}", *, status="200 OK", headers=(), version="HTTP/1.1", length=True):
-    """Make the bytes of an answer."""
+    """Make the bytes of a response."""
     fields = list(headers)
     if length:
         fields.append(f"Content-Length: {len(body)}")
