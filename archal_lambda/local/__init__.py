@@ -17,8 +17,8 @@ _EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
 
 try:
     from archal_lambda.local._context import LocalContext
-    from archal_lambda.local._record import RecordedHeaders, RecordedRequest, SeenByClone
-    from archal_lambda.local._server import LocalArchal
+    from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
+    from archal_lambda.local.server.archal import LocalArchal
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in _EXTRA:
         raise

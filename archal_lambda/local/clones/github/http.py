@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from archal_lambda.local.github._call import Call
-from archal_lambda.local.github._errors import (
+from archal_lambda.local.clones.github.call import Call
+from archal_lambda.local.clones.github.errors import (
     DOCS,
     GitHubError,
     bad_credentials,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from archal_lambda.local.github._call import Clone
+    from archal_lambda.local.clones.github.call import Clone
 
 _HOURLY = 5000
 _HOUR = 3600
@@ -38,13 +38,7 @@ _SCHEMES = frozenset({"bearer", "token", "basic"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One path with its operations.
-
-    Args:
-        path: Starlette path template.
-        handlers: HTTP method to operation.
-        public: Whether reading needs no credential.
-    """
+    """One path with its operations."""
 
     path: str
     handlers: Mapping[str, Callable[[Call], Response]]
@@ -52,15 +46,7 @@ class Resource:
 
 
 def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
-    """Make the application of one clone.
-
-    Args:
-        clone: The clone that answers.
-        resources: Its operations.
-
-    Returns:
-        An ASGI application; whatever it does not know is GitHub's 404.
-    """
+    """Make the application of one clone."""
     app = Starlette(routes=[_route(clone, resource) for resource in resources])
 
     async def refuse(_request: Request, error: Exception) -> Response:
@@ -75,16 +61,7 @@ def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
 
 
 def rate_limited(limit: int, now: float) -> Response:
-    """Answer as GitHub does once the rate limit is spent.
-
-    Args:
-        limit: The budget that is spent.
-        now: Epoch seconds.
-
-    Returns:
-        429 with ``retry-after`` and ``x-ratelimit-*`` (GitHub docs,
-        rest/using-the-rest-api/rate-limits-for-the-rest-api).
-    """
+    """Answer as GitHub does once the rate limit is spent."""
     refusal = GitHubError(
         429,
         "API rate limit exceeded for user ID 1.",

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _views
-from archal_lambda.local.github._call import Call, answer
-from archal_lambda.local.github._errors import GitHubError, validation_failed
-from archal_lambda.local.github._http import Resource
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import Call, answer
+from archal_lambda.local.clones.github.errors import GitHubError, validation_failed
+from archal_lambda.local.clones.github.http import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Issue, Repo
+    from archal_lambda.local.clones.github.model import Issue, Repo
 
 _REASONS = {
     "open": frozenset({None, "reopened"}),
@@ -48,17 +48,7 @@ class _IssueBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def label_names(labels: Iterable[str | LabelName]) -> list[str]:
-    """Read label names.
-
-    Args:
-        labels: Names, bare or as objects.
-
-    Returns:
-        The names.
-
-    Raises:
-        GitHubError: 422 for a blank name.
-    """
+    """Read label names."""
     names = [label if isinstance(label, str) else label.name for label in labels]
     if not all(name.strip() for name in names):
         raise validation_failed("Label", "name", "missing_field")
@@ -72,7 +62,7 @@ def _list_issues(call: Call) -> Response:
         key=_sort_key(call, repo),
         reverse=call.query("direction", "desc") != "asc",
     )
-    return call.page(issues, lambda issue: _views.issue(call.base, repo, issue))
+    return call.page(issues, lambda issue: views.issue(call.base, repo, issue))
 
 
 def _create_issue(call: Call) -> Response:
@@ -87,12 +77,12 @@ def _create_issue(call: Call) -> Response:
     text = None if body.body is msgspec.UNSET else body.body
     issue = call.state.add_issue(repo, call.state.viewer, title=title, body=text)
     _set_labels_and_assignees(call, repo, issue, body)
-    return call.created(_views.issue(call.base, repo, issue))
+    return call.created(views.issue(call.base, repo, issue))
 
 
 def _get_issue(call: Call) -> Response:
     repo = call.repo()
-    return answer(_views.issue(call.base, repo, call.issue(repo)))
+    return answer(views.issue(call.base, repo, call.issue(repo)))
 
 
 def _patch_issue(call: Call) -> Response:
@@ -110,7 +100,7 @@ def _patch_issue(call: Call) -> Response:
         issue.closed_at = call.state.now() if state == "closed" else None
         issue.closed_by = call.state.viewer if state == "closed" else None
     issue.state, issue.state_reason = state, reason
-    return answer(_views.issue(call.base, repo, issue))
+    return answer(views.issue(call.base, repo, issue))
 
 
 def _title(body: _IssueBody) -> str | None:

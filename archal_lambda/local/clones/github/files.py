@@ -9,27 +9,17 @@ import base64
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from archal_lambda.local.github._accounts import Json, repo_url
-from archal_lambda.local.github._model import blob_sha, tree_sha
+from archal_lambda.local.clones.github.accounts import Json, repo_url
+from archal_lambda.local.clones.github.model import blob_sha, tree_sha
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Commit, Repo
+    from archal_lambda.local.clones.github.model import Commit, Repo
 
 _BASE64_LINE = 60
 
 
 def entry(base: str, repository: Repo, path: str, *, kind: str = "file") -> Json:
-    """Render one file or directory without its content.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        path: Path without a leading slash.
-        kind: ``file`` or ``dir``.
-
-    Returns:
-        The JSON object.
-    """
+    """Render one file or directory without its content."""
     home = repo_url(base, repository)
     quoted = quote(path)
     branch = quote(repository.default_branch)
@@ -61,16 +51,7 @@ def entry(base: str, repository: Repo, path: str, *, kind: str = "file") -> Json
 
 
 def file(base: str, repository: Repo, path: str) -> Json:
-    """Render a ``content-file``; Base64 in lines of 60, as GitHub breaks them.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        path: Path of one of its files.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `content-file`; Base64 in lines of 60, as GitHub breaks them."""
     encoded = base64.b64encode(repository.files[path]).decode("ascii")
     lines = (encoded[at : at + _BASE64_LINE] for at in range(0, len(encoded), _BASE64_LINE))
     return {
@@ -81,16 +62,7 @@ def file(base: str, repository: Repo, path: str) -> Json:
 
 
 def directory(base: str, repository: Repo, path: str) -> list[Json]:
-    """Render a ``content-directory``: direct children, by name; empty if there is none.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        path: Path of the directory, empty for the root.
-
-    Returns:
-        One object per child.
-    """
+    """Render a `content-directory`: direct children, by name; empty if there is none."""
     prefix = f"{path}/" if path else ""
     children: dict[str, str] = {}
     for name in repository.files:
@@ -103,16 +75,7 @@ def directory(base: str, repository: Repo, path: str) -> list[Json]:
 
 
 def commit(base: str, repository: Repo, made: Commit) -> Json:
-    """Render the ``commit`` part of a ``file-commit``.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        made: The commit.
-
-    Returns:
-        The JSON object.
-    """
+    """Render the `commit` part of a `file-commit`."""
     home = repo_url(base, repository)
     web = f"{base}/{repository.full_name}/commit"
     parents: list[Json] = []

@@ -2,7 +2,7 @@
 
 Owns GitHub's REST behaviour as published at docs.github.com/rest and described by GitHub's own
 OpenAPI document, against which its answers are tested. It must not know Archal: it sees requests
-as ``api.github.com`` would, and writes that origin into ``Link`` and ``Location``. URLs in bodies
+as `api.github.com` would, and writes that origin into `Link` and `Location`. URLs in bodies
 begin with the base URL it is built with, because clients follow them from there.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archal_lambda.local.github import _comments, _contents, _issues, _labels, _repos
-from archal_lambda.local.github._call import HOST, Clone
-from archal_lambda.local.github._http import create_router, rate_limited
-from archal_lambda.local.github._seeds import SEEDS, plant
-from archal_lambda.local.github._state import State
+from archal_lambda.local.clones.github import comments, contents, issues, labels, repos
+from archal_lambda.local.clones.github.call import HOST, Clone
+from archal_lambda.local.clones.github.http import create_router, rate_limited
+from archal_lambda.local.clones.github.seeds import SEEDS, plant
+from archal_lambda.local.clones.github.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,17 +25,8 @@ __all__ = ["HOST", "SEEDS", "create_app", "rate_limited"]
 
 
 def create_app(base_url: str, *, seed: str, clock: Callable[[], float]) -> ASGIApp:
-    """Build one clone with a state of its own.
-
-    Args:
-        base_url: What URLs in bodies begin with, without a trailing slash.
-        seed: One of :data:`SEEDS`.
-        clock: Gives epoch seconds.
-
-    Returns:
-        An ASGI application.
-    """
+    """Build one clone with a state of its own."""
     clone = Clone(state=State(clock=clock), base_url=base_url)
     plant(clone.state, seed)
-    tables = (_repos.ROUTES, _comments.ROUTES, _issues.ROUTES, _labels.ROUTES, _contents.ROUTES)
+    tables = (repos.ROUTES, comments.ROUTES, issues.ROUTES, labels.ROUTES, contents.ROUTES)
     return create_router(clone, [entry for table in tables for entry in table])

@@ -1,7 +1,7 @@
 """The objects the clone remembers: accounts, repositories and what hangs on them.
 
 Owns their fields and what follows from fields alone. It must not know HTTP or JSON, nor make ids or
-read a clock: :mod:`._state` does.
+read a clock: `._state` does.
 """
 
 from __future__ import annotations
@@ -140,66 +140,28 @@ class Repo:
         return sum(issue.state == "open" for issue in self.issues.values())
 
     def comments_of(self, issue: Issue) -> list[Comment]:
-        """List the comments of an issue, oldest first.
-
-        Args:
-            issue: One of its issues.
-
-        Returns:
-            The comments.
-        """
+        """List the comments of an issue, oldest first."""
         return [comment for comment in self.comments.values() if comment.issue is issue]
 
 
 def when(seconds: float) -> str:
-    """Spell a moment as GitHub does, in UTC and whole seconds.
-
-    Args:
-        seconds: Epoch seconds.
-
-    Returns:
-        For example ``2026-01-31T08:00:00Z``.
-    """
+    """Spell a moment as GitHub does, in UTC and whole seconds."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def blob_sha(content: bytes) -> str:
-    """Hash a file as git hashes a blob.
-
-    Args:
-        content: The file.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a file as git hashes a blob."""
     return _sha1(b"blob %d\x00" % len(content) + content)
 
 
 def tree_sha(files: dict[str, bytes]) -> str:
-    """Hash a set of files; equal sets hash equal, but not as git hashes trees.
-
-    Args:
-        files: Path to content.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a set of files; equal sets hash equal, but not as git hashes trees."""
     lines = (f"{path}\x00{blob_sha(files[path])}\n" for path in sorted(files))
     return _sha1("".join(lines).encode("utf-8", "surrogatepass"))
 
 
 def commit_sha(tree: str, parent: str | None, message: str, number: int) -> str:
-    """Hash a commit; ``number`` keeps equal commits apart.
-
-    Args:
-        tree: Hash of its files.
-        parent: Hash of the commit before.
-        message: Its message.
-        number: Any number that no other commit has.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a commit; `number` keeps equal commits apart."""
     return _sha1(f"{tree} {parent} {number} {message}".encode("utf-8", "surrogatepass"))
 
 

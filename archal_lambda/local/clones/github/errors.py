@@ -1,6 +1,6 @@
 """GitHub's refusals, with the words and shapes of the real service.
 
-Owns ``message``, ``errors``, ``documentation_url`` and ``status`` of error bodies (GitHub docs,
+Owns `message`, `errors`, `documentation_url` and `status` of error bodies (GitHub docs,
 rest/using-the-rest-api/troubleshooting-the-rest-api). It must not decide when to refuse.
 """
 
@@ -17,15 +17,7 @@ _AUTHENTICATION = f"{DOCS}/overview/resources-in-the-rest-api#authentication"
 
 
 class GitHubError(Exception):
-    """A refusal in GitHub's shape.
-
-    Args:
-        status: HTTP status code.
-        message: GitHub's wording.
-        errors: Details of a 422.
-        documentation_url: Where GitHub sends the reader.
-        headers: Extra response headers.
-    """
+    """A refusal in GitHub's shape."""
 
     def __init__(
         self,
@@ -49,29 +41,17 @@ class GitHubError(Exception):
 
 
 def requires_authentication() -> GitHubError:
-    """Refuse a call without credential, word for word as in Archal docs, direct-api-access.
-
-    Returns:
-        The 401.
-    """
+    """Refuse a call without credential, word for word as in Archal docs, direct-api-access."""
     return GitHubError(401, "Requires authentication", documentation_url=_AUTHENTICATION)
 
 
 def bad_credentials() -> GitHubError:
-    """Refuse a credential of an unknown scheme.
-
-    Returns:
-        The 401.
-    """
+    """Refuse a credential of an unknown scheme."""
     return GitHubError(401, "Bad credentials")
 
 
 def not_found() -> GitHubError:
-    """Refuse what does not exist or may not be seen.
-
-    Returns:
-        The 404.
-    """
+    """Refuse what does not exist or may not be seen."""
     return GitHubError(404, "Not Found")
 
 
@@ -83,18 +63,7 @@ def validation_failed(
     message: str | None = None,
     summary: str = "Validation Failed",
 ) -> GitHubError:
-    """Refuse one field with GitHub's 422.
-
-    Args:
-        resource: For example ``Issue``.
-        field: The field at fault.
-        code: ``missing``, ``missing_field``, ``invalid``, ``already_exists`` or ``custom``.
-        message: Explanation, which GitHub gives with ``custom``.
-        summary: The message of the whole answer.
-
-    Returns:
-        The refusal.
-    """
+    """Refuse one field with GitHub's 422."""
     detail = {"resource": resource, "code": code, "field": field}
     if message is not None:
         detail["message"] = message
@@ -102,24 +71,10 @@ def validation_failed(
 
 
 def invalid_request(reason: str) -> GitHubError:
-    """Refuse a body of the wrong shape.
-
-    Args:
-        reason: What is wrong.
-
-    Returns:
-        The refusal.
-    """
+    """Refuse a body of the wrong shape."""
     return GitHubError(422, f"Invalid request.\n\n{reason}")
 
 
 def conflict(message: str) -> GitHubError:
-    """Refuse a change that was made against an older state.
-
-    Args:
-        message: GitHub's wording.
-
-    Returns:
-        The refusal.
-    """
+    """Refuse a change that was made against an older state."""
     return GitHubError(409, message)

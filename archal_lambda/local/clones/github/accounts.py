@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archal_lambda.local.github._model import when
+from archal_lambda.local.clones.github.model import when
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Repo, User
+    from archal_lambda.local.clones.github.model import Repo, User
 
 Json = dict[str, object]
 
@@ -68,15 +68,7 @@ _REPO_URLS = {
 
 
 def user(base: str, account: User) -> Json:
-    """Render a ``simple-user``.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `simple-user`."""
     url = f"{base}/users/{account.login}"
     return {
         "login": account.login,
@@ -94,16 +86,7 @@ def user(base: str, account: User) -> Json:
 
 
 def public_user(base: str, account: User, *, public_repos: int) -> Json:
-    """Render a ``public-user``.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-        public_repos: How many it has.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `public-user`."""
     return {
         **user(base, account),
         "name": account.login.title(),
@@ -124,17 +107,7 @@ def public_user(base: str, account: User, *, public_repos: int) -> Json:
 
 
 def private_user(base: str, account: User, *, public_repos: int, private_repos: int) -> Json:
-    """Render a ``private-user``, what the account sees of itself.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-        public_repos: How many it has.
-        private_repos: How many it has.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `private-user`, what the account sees of itself."""
     return {
         **public_user(base, account, public_repos=public_repos),
         "user_view_type": "private",
@@ -150,28 +123,12 @@ def private_user(base: str, account: User, *, public_repos: int, private_repos: 
 
 
 def repo_url(base: str, repository: Repo) -> str:
-    """Give the API URL of a repository.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The URL, without a trailing slash.
-    """
+    """Give the API URL of a repository."""
     return f"{base}/repos/{repository.full_name}"
 
 
 def repo(base: str, repository: Repo) -> Json:
-    """Render a ``repository``, as in lists.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `repository`, as in lists."""
     url = repo_url(base, repository)
     web = f"{base}/{repository.full_name}"
     counts = {"forks": 0, "open_issues": repository.open_issues, "watchers": 0}
@@ -223,15 +180,7 @@ def repo(base: str, repository: Repo) -> Json:
 
 
 def full_repo(base: str, repository: Repo) -> Json:
-    """Render a ``full-repository``, as alone.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `full-repository`, as alone."""
     return {
         **repo(base, repository),
         "allow_squash_merge": True,

@@ -1,6 +1,6 @@
 """Named starting states (Archal docs, guides/seeds).
 
-Owns what a fresh clone contains. Only ``empty`` and ``small-project`` are offered here.
+Owns what a fresh clone contains. Only `empty` and `small-project` are offered here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._state import State
+    from archal_lambda.local.clones.github.state import State
 
 SEEDS = ("empty", "small-project")
 """Names of the seeds, the default first."""
@@ -21,12 +21,7 @@ A small shop, to try things on.
 
 
 def plant(state: State, seed: str) -> None:
-    """Fill a fresh state.
-
-    Args:
-        state: A state with nothing but its viewer.
-        seed: One of :data:`SEEDS`.
-    """
+    """Fill a fresh state."""
     if seed == "small-project":
         _small_project(state)
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _views
-from archal_lambda.local.github._call import Call, answer, no_content
-from archal_lambda.local.github._errors import GitHubError, not_found, validation_failed
-from archal_lambda.local.github._http import Resource
-from archal_lambda.local.github._issues import LabelName, label_names
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import Call, answer, no_content
+from archal_lambda.local.clones.github.errors import GitHubError, not_found, validation_failed
+from archal_lambda.local.clones.github.http import Resource
+from archal_lambda.local.clones.github.issues import LabelName, label_names
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Issue, Label, Repo
+    from archal_lambda.local.clones.github.model import Issue, Label, Repo
 
 _COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
@@ -41,7 +41,7 @@ class _IssueLabels(msgspec.Struct, frozen=True):
 
 def _list_labels(call: Call) -> Response:
     repo = call.repo()
-    return call.page(list(repo.labels.values()), lambda item: _views.label(call.base, repo, item))
+    return call.page(list(repo.labels.values()), lambda item: views.label(call.base, repo, item))
 
 
 def _create_label(call: Call) -> Response:
@@ -54,12 +54,12 @@ def _create_label(call: Call) -> Response:
     _check_color(body)
     label = call.state.add_label(repo, body.name)
     _apply(label, body)
-    return call.created(_views.label(call.base, repo, label))
+    return call.created(views.label(call.base, repo, label))
 
 
 def _get_label(call: Call) -> Response:
     repo = call.repo()
-    return answer(_views.label(call.base, repo, _find(call, repo)))
+    return answer(views.label(call.base, repo, _find(call, repo)))
 
 
 def _patch_label(call: Call) -> Response:
@@ -74,7 +74,7 @@ def _patch_label(call: Call) -> Response:
     label.name = name
     repo.labels[name.lower()] = label
     _apply(label, body)
-    return answer(_views.label(call.base, repo, label))
+    return answer(views.label(call.base, repo, label))
 
 
 def _delete_label(call: Call) -> Response:
@@ -89,7 +89,7 @@ def _delete_label(call: Call) -> Response:
 def _list_issue_labels(call: Call) -> Response:
     repo = call.repo()
     labels = call.issue(repo).labels
-    return call.page(labels, lambda item: _views.label(call.base, repo, item))
+    return call.page(labels, lambda item: views.label(call.base, repo, item))
 
 
 def _add_issue_labels(call: Call) -> Response:
@@ -128,7 +128,7 @@ def _remove_issue_label(call: Call) -> Response:
 
 def _changed(call: Call, repo: Repo, issue: Issue) -> Response:
     issue.updated_at = call.state.now()
-    return answer([_views.label(call.base, repo, label) for label in issue.labels])
+    return answer([views.label(call.base, repo, label) for label in issue.labels])
 
 
 def _body_names(call: Call) -> list[str]:

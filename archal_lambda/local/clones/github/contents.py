@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
-from archal_lambda.local.github import _files
-from archal_lambda.local.github._call import Call, answer
-from archal_lambda.local.github._errors import GitHubError, conflict, invalid_request, not_found
-from archal_lambda.local.github._http import Resource
-from archal_lambda.local.github._model import Signature, blob_sha, when
+from archal_lambda.local.clones.github import files
+from archal_lambda.local.clones.github.call import Call, answer
+from archal_lambda.local.clones.github.errors import GitHubError, conflict, invalid_request, not_found
+from archal_lambda.local.clones.github.http import Resource
+from archal_lambda.local.clones.github.model import Signature, blob_sha, when
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Commit, Repo
+    from archal_lambda.local.clones.github.model import Commit, Repo
 
 # GitHub docs, rest/using-the-rest-api/getting-started: media types; Octokit writes the version, too.
 _RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
@@ -54,10 +54,10 @@ def _get_contents(call: Call) -> Response:
         if _wants_raw(call.request.headers.get("accept", "")):
             raw = {"content-type": "application/vnd.github.raw+json; charset=utf-8"}
             return Response(repo.files[path], headers=raw)
-        return answer(_files.file(call.base, repo, path))
+        return answer(files.file(call.base, repo, path))
     if not repo.files:
         raise GitHubError(404, "This repository is empty.")
-    found = _files.directory(call.base, repo, path)
+    found = files.directory(call.base, repo, path)
     if not found:
         raise not_found()
     return answer(found)
@@ -79,8 +79,8 @@ def _put_contents(call: Call) -> Response:
     _check(repo, path, body, needs_sha=existed)
     made = _commit(call, repo, path, content, body)
     view = {
-        "content": _files.entry(call.base, repo, path),
-        "commit": _files.commit(call.base, repo, made),
+        "content": files.entry(call.base, repo, path),
+        "commit": files.commit(call.base, repo, made),
     }
     return answer(view, status=200 if existed else 201)
 
@@ -93,7 +93,7 @@ def _delete_contents(call: Call) -> Response:
         raise not_found()
     _check(repo, path, body, needs_sha=True)
     made = _commit(call, repo, path, None, body)
-    return answer({"content": None, "commit": _files.commit(call.base, repo, made)})
+    return answer({"content": None, "commit": files.commit(call.base, repo, made)})
 
 
 def _delete_body(call: Call) -> _ContentBody:

@@ -8,26 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from archal_lambda.local.github._accounts import Json, repo_url, user
-from archal_lambda.local.github._model import when
+from archal_lambda.local.clones.github.accounts import Json, repo_url, user
+from archal_lambda.local.clones.github.model import when
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Comment, Issue, Label, Repo
+    from archal_lambda.local.clones.github.model import Comment, Issue, Label, Repo
 
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 
 
 def label(base: str, repository: Repo, item: Label) -> Json:
-    """Render a ``label``.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        item: One of its labels.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `label`."""
     return {
         "id": item.id,
         "node_id": f"LA_{item.id:08d}",
@@ -44,16 +35,7 @@ def _reactions(url: str) -> Json:
 
 
 def issue(base: str, repository: Repo, item: Issue) -> Json:
-    """Render an ``issue``.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        item: One of its issues.
-
-    Returns:
-        The JSON object.
-    """
+    """Render an `issue`."""
     home = repo_url(base, repository)
     url = f"{home}/issues/{item.number}"
     assignees = [user(base, account) for account in item.assignees]
@@ -91,16 +73,7 @@ def issue(base: str, repository: Repo, item: Issue) -> Json:
 
 
 def comment(base: str, repository: Repo, item: Comment) -> Json:
-    """Render an ``issue-comment``.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-        item: One of its comments.
-
-    Returns:
-        The JSON object.
-    """
+    """Render an `issue-comment`."""
     home = repo_url(base, repository)
     url = f"{home}/issues/comments/{item.id}"
     web = f"{base}/{repository.full_name}/issues/{item.issue.number}"

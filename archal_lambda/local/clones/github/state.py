@@ -1,14 +1,14 @@
 """The clone's memory: every object, and how new ones come to be.
 
 Owns identity, the clock and the relations between objects. It must not know HTTP or JSON;
-rules about requests live with the routes, shapes live in :mod:`._views`.
+rules about requests live with the routes, shapes live in `._views`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archal_lambda.local.github._model import (
+from archal_lambda.local.clones.github.model import (
     DEFAULT_LABEL_COLOR,
     DEFAULT_LABELS,
     Comment,
@@ -31,11 +31,7 @@ DEFAULT_LOGIN = "testuser"
 
 
 class State:
-    """Everything one clone remembers.
-
-    Args:
-        clock: Gives epoch seconds.
-    """
+    """Everything one clone remembers."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -46,57 +42,26 @@ class State:
         self.served = 0
 
     def now(self) -> float:
-        """Tell the time in epoch seconds.
-
-        Returns:
-            What the clock says.
-        """
+        """Tell the time in epoch seconds."""
         return self._clock()
 
     def next_id(self) -> int:
-        """Make an id that no other object has.
-
-        Returns:
-            A positive number.
-        """
+        """Make an id that no other object has."""
         self._last_id += 1
         return self._last_id
 
     def add_user(self, login: str) -> User:
-        """Add an account.
-
-        Args:
-            login: Its name, unique whatever the case.
-
-        Returns:
-            The account.
-        """
+        """Add an account."""
         user = User(id=self.next_id(), login=login, created_at=self.now())
         self.users[login.lower()] = user
         return user
 
     def find_repo(self, owner: str, name: str) -> Repo | None:
-        """Look a repository up, whatever the case.
-
-        Args:
-            owner: Login of its owner.
-            name: Its name.
-
-        Returns:
-            The repository, or None.
-        """
+        """Look a repository up, whatever the case."""
         return self.repos.get(f"{owner}/{name}".lower())
 
     def add_repo(self, owner: User, name: str) -> Repo:
-        """Add a repository with GitHub's nine default labels.
-
-        Args:
-            owner: Its owner.
-            name: A name the owner has not used.
-
-        Returns:
-            The repository.
-        """
+        """Add a repository with GitHub's nine default labels."""
         now = self.now()
         repo = Repo(
             id=self.next_id(),
@@ -112,12 +77,7 @@ class State:
         return repo
 
     def rename_repo(self, repo: Repo, name: str) -> None:
-        """Move a repository to another name.
-
-        Args:
-            repo: The repository.
-            name: A name the owner has not used, or its own in another case.
-        """
+        """Move a repository to another name."""
         del self.repos[repo.full_name.lower()]
         repo.name = name
         self.repos[repo.full_name.lower()] = repo
@@ -131,18 +91,7 @@ class State:
         description: str | None = None,
         default: bool = False,
     ) -> Label:
-        """Add a label to a repository.
-
-        Args:
-            repo: The repository.
-            name: A name it has not used, whatever the case.
-            color: Six hexadecimal digits.
-            description: For people.
-            default: Whether GitHub made it.
-
-        Returns:
-            The label.
-        """
+        """Add a label to a repository."""
         label = Label(
             id=self.next_id(), name=name, color=color, description=description, default=default
         )
@@ -150,31 +99,13 @@ class State:
         return label
 
     def labels_named(self, repo: Repo, names: Sequence[str]) -> list[Label]:
-        """Find labels by name, adding those that are missing, as GitHub does on issues.
-
-        Args:
-            repo: The repository.
-            names: Names in any case; repeated ones count once.
-
-        Returns:
-            The labels in the order of the names.
-        """
+        """Find labels by name, adding those that are missing, as GitHub does on issues."""
         unique = dict.fromkeys(name.lower() for name in names)
         spelled = {name.lower(): name for name in reversed(names)}
         return [repo.labels.get(key) or self.add_label(repo, spelled[key]) for key in unique]
 
     def add_issue(self, repo: Repo, author: User, *, title: str, body: str | None) -> Issue:
-        """Open an issue.
-
-        Args:
-            repo: The repository.
-            author: Who opens it.
-            title: Its title.
-            body: Its text.
-
-        Returns:
-            The issue.
-        """
+        """Open an issue."""
         now = self.now()
         number = max(repo.issues, default=0) + 1
         issue = Issue(
@@ -190,17 +121,7 @@ class State:
         return issue
 
     def add_comment(self, repo: Repo, issue: Issue, author: User, body: str) -> Comment:
-        """Comment on an issue.
-
-        Args:
-            repo: The repository.
-            issue: One of its issues.
-            author: Who comments.
-            body: The text.
-
-        Returns:
-            The comment.
-        """
+        """Comment on an issue."""
         now = self.now()
         comment = Comment(
             id=self.next_id(), issue=issue, author=author, body=body, created_at=now, updated_at=now
@@ -219,19 +140,7 @@ class State:
         author: Signature | None = None,
         committer: Signature | None = None,
     ) -> Commit:
-        """Write a file, or delete it if ``content`` is None, as one commit.
-
-        Args:
-            repo: The repository.
-            path: Path of the file without a leading slash.
-            content: What to write.
-            message: The commit's message.
-            author: Who wrote it, the viewer unless given.
-            committer: Who committed it, the viewer unless given.
-
-        Returns:
-            The commit, which is the new head.
-        """
+        """Write a file, or delete it if `content` is None, as one commit."""
         if content is None:
             del repo.files[path]
         else:

@@ -1,6 +1,6 @@
-"""Pages of lists and the ``Link`` header that joins them (GitHub docs, using-pagination).
+"""Pages of lists and the `Link` header that joins them (GitHub docs, using-pagination).
 
-Owns ``per_page``, ``page`` and the relations of RFC 8288. It must not know what is listed.
+Owns `per_page`, `page` and the relations of RFC 8288. It must not know what is listed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a list.
-
-    Args:
-        number: From 1.
-        size: Items per page, at most 100.
-        query: The raw query string that asked for it.
-    """
+    """One page of a list."""
 
     number: int
     size: int
@@ -34,41 +28,18 @@ class Page:
 
     @classmethod
     def of(cls, query: str) -> Self:
-        """Read which page is asked for.
-
-        Args:
-            query: Raw query string; what is no positive number counts as not sent.
-
-        Returns:
-            The page.
-        """
+        """Read which page is asked for."""
         values = parse_qs(query)
         size = positive(values.get("per_page", [""])[-1], _PER_PAGE)
         number = positive(values.get("page", [""])[-1], 1)
         return cls(number=number, size=min(size, _MAX_PER_PAGE), query=query)
 
     def slice(self, items: Sequence[T]) -> Sequence[T]:
-        """Cut the page out of a list.
-
-        Args:
-            items: The whole list.
-
-        Returns:
-            Its items on this page.
-        """
+        """Cut the page out of a list."""
         return items[(self.number - 1) * self.size : self.number * self.size]
 
     def link(self, url: str, *, total: int) -> str:
-        """Join the page to its neighbours.
-
-        Args:
-            url: URL of the list without query.
-            total: Length of the whole list.
-
-        Returns:
-            The value of ``Link`` with ``prev``, ``next``, ``last`` and ``first`` where they apply,
-            empty if the list has one page.
-        """
+        """Join the page to its neighbours."""
         last = max(1, -(-total // self.size))
         targets = {
             "prev": min(self.number - 1, last) if self.number > 1 else None,
@@ -86,14 +57,6 @@ class Page:
 
 
 def positive(text: str, default: int) -> int:
-    """Read a positive number.
-
-    Args:
-        text: At most nine digits, which is more than any list has.
-        default: Returned for anything else.
-
-    Returns:
-        The number. (`int` alone would take signs, spaces, and digits of other scripts.)
-    """
+    """Read a positive number."""
     plain = text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004 - see above
     return (int(text) if plain else 0) or default

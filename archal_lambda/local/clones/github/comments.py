@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _views
-from archal_lambda.local.github._call import Call, answer, no_content
-from archal_lambda.local.github._errors import not_found, validation_failed
-from archal_lambda.local.github._http import Resource
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import Call, answer, no_content
+from archal_lambda.local.clones.github.errors import not_found, validation_failed
+from archal_lambda.local.clones.github.http import Resource
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Comment, Repo
+    from archal_lambda.local.clones.github.model import Comment, Repo
 
 
 class _CommentBody(msgspec.Struct, frozen=True):
@@ -29,25 +29,25 @@ class _CommentBody(msgspec.Struct, frozen=True):
 def _list_of_issue(call: Call) -> Response:
     repo = call.repo()
     comments = repo.comments_of(call.issue(repo))
-    return call.page(comments, lambda comment: _views.comment(call.base, repo, comment))
+    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
 
 
 def _list_of_repo(call: Call) -> Response:
     repo = call.repo()
     comments = list(repo.comments.values())
-    return call.page(comments, lambda comment: _views.comment(call.base, repo, comment))
+    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
 
 
 def _create_comment(call: Call) -> Response:
     repo = call.repo(write=True)
     issue = call.issue(repo)
     comment = call.state.add_comment(repo, issue, call.state.viewer, _text(call))
-    return call.created(_views.comment(call.base, repo, comment))
+    return call.created(views.comment(call.base, repo, comment))
 
 
 def _get_comment(call: Call) -> Response:
     repo = call.repo()
-    return answer(_views.comment(call.base, repo, _find(call, repo)))
+    return answer(views.comment(call.base, repo, _find(call, repo)))
 
 
 def _patch_comment(call: Call) -> Response:
@@ -55,7 +55,7 @@ def _patch_comment(call: Call) -> Response:
     comment = _find(call, repo)
     comment.body = _text(call)
     comment.updated_at = call.state.now()
-    return answer(_views.comment(call.base, repo, comment))
+    return answer(views.comment(call.base, repo, comment))
 
 
 def _delete_comment(call: Call) -> Response:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _accounts
-from archal_lambda.local.github._call import Call, answer, no_content
-from archal_lambda.local.github._errors import not_found, validation_failed
-from archal_lambda.local.github._http import Resource
+from archal_lambda.local.clones.github import accounts
+from archal_lambda.local.clones.github.call import Call, answer, no_content
+from archal_lambda.local.clones.github.errors import not_found, validation_failed
+from archal_lambda.local.clones.github.http import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Repo, User
+    from archal_lambda.local.clones.github.model import Repo, User
 
 _MAX_NAME = 100
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
@@ -47,14 +47,14 @@ class _RepoFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _CreateRepo(_RepoFields, frozen=True, kw_only=True):
-    """Body of ``POST /user/repos``."""
+    """Body of `POST /user/repos`."""
 
     name: str | None = None
     auto_init: bool = False
 
 
 class _PatchRepo(_RepoFields, frozen=True, kw_only=True):
-    """Body of ``PATCH /repos/{owner}/{repo}``."""
+    """Body of `PATCH /repos/{owner}/{repo}`."""
 
     name: str | None = None
     visibility: str | None = None
@@ -66,7 +66,7 @@ def _get_viewer(call: Call) -> Response:
     viewer = call.state.viewer
     public = _repos_of(call, viewer, private=False)
     private = len(_repos_of(call, viewer, private=True)) - len(public)
-    view = _accounts.private_user(
+    view = accounts.private_user(
         call.base, viewer, public_repos=len(public), private_repos=private
     )
     return answer(view)
@@ -75,7 +75,7 @@ def _get_viewer(call: Call) -> Response:
 def _get_user(call: Call) -> Response:
     user = _find_user(call)
     count = len(_repos_of(call, user, private=False))
-    return answer(_accounts.public_user(call.base, user, public_repos=count))
+    return answer(accounts.public_user(call.base, user, public_repos=count))
 
 
 def _list_viewer_repos(call: Call) -> Response:
@@ -83,12 +83,12 @@ def _list_viewer_repos(call: Call) -> Response:
     wanted = call.query("visibility", "all")
     if wanted in {"public", "private"}:
         repos = [repo for repo in repos if repo.private == (wanted == "private")]
-    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+    return call.page(_sorted(call, repos), lambda repo: accounts.repo(call.base, repo))
 
 
 def _list_user_repos(call: Call) -> Response:
     repos = _repos_of(call, _find_user(call), private=False)
-    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+    return call.page(_sorted(call, repos), lambda repo: accounts.repo(call.base, repo))
 
 
 def _create_repo(call: Call) -> Response:
@@ -102,11 +102,11 @@ def _create_repo(call: Call) -> Response:
     if body.auto_init:
         readme = f"# {repo.name}\n" + (f"{repo.description}\n" if repo.description else "")
         call.state.commit(repo, "README.md", readme.encode(), message="Initial commit")
-    return call.created(_accounts.full_repo(call.base, repo))
+    return call.created(accounts.full_repo(call.base, repo))
 
 
 def _get_repo(call: Call) -> Response:
-    return answer(_accounts.full_repo(call.base, call.repo()))
+    return answer(accounts.full_repo(call.base, call.repo()))
 
 
 def _patch_repo(call: Call) -> Response:
@@ -125,7 +125,7 @@ def _patch_repo(call: Call) -> Response:
     if body.visibility is not None:
         repo.private = body.visibility == "private"
     repo.updated_at = call.state.now()
-    return answer(_accounts.full_repo(call.base, repo))
+    return answer(accounts.full_repo(call.base, repo))
 
 
 def _delete_repo(call: Call) -> Response:

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from archal_lambda.local.github._errors import GitHubError, invalid_request, not_found
-from archal_lambda.local.github._pages import Page, positive
+from archal_lambda.local.clones.github.errors import GitHubError, invalid_request, not_found
+from archal_lambda.local.clones.github.pages import Page, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
-    from archal_lambda.local.github._accounts import Json
-    from archal_lambda.local.github._model import Issue, Repo
-    from archal_lambda.local.github._state import State
+    from archal_lambda.local.clones.github.accounts import Json
+    from archal_lambda.local.clones.github.model import Issue, Repo
+    from archal_lambda.local.clones.github.state import State
 
 HOST = "api.github.com"
 
@@ -31,12 +31,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:
-    """One GitHub clone.
-
-    Args:
-        state: Its memory.
-        base_url: What URLs in bodies begin with.
-    """
+    """One GitHub clone."""
 
     state: State
     base_url: str
@@ -44,14 +39,7 @@ class Clone:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request to one operation, with what every operation needs.
-
-    Args:
-        clone: The clone that is asked.
-        request: The request.
-        body: Its whole body.
-        authenticated: Whether a credential came along.
-    """
+    """One request to one operation, with what every operation needs."""
 
     clone: Clone
     request: Request
@@ -69,58 +57,22 @@ class Call:
         return self.clone.base_url
 
     def path(self, name: str) -> str:
-        """Read a path parameter, decoded.
-
-        Args:
-            name: Its name in the path template.
-
-        Returns:
-            Its value.
-        """
+        """Read a path parameter, decoded."""
         return str(self.request.path_params[name])
 
     def number(self, name: str) -> int:
-        """Read a path parameter that is a positive number.
-
-        Args:
-            name: Its name in the path template.
-
-        Returns:
-            The number.
-
-        Raises:
-            GitHubError: 404, since nothing has any other number.
-        """
+        """Read a path parameter that is a positive number."""
         number = positive(self.path(name), 0)
         if not number:
             raise not_found()
         return number
 
     def query(self, name: str, default: str = "") -> str:
-        """Read a query parameter.
-
-        Args:
-            name: Its name.
-            default: Returned if it was not sent.
-
-        Returns:
-            Its value, decoded.
-        """
+        """Read a query parameter."""
         return self.request.query_params.get(name, default)
 
     def decode(self, kind: type[T], *, bare: str | None = None) -> T:
-        """Decode the JSON body.
-
-        Args:
-            kind: A msgspec Struct; unknown fields are ignored, as GitHub does.
-            bare: The field that is meant if the body is an array instead of an object.
-
-        Returns:
-            The decoded body.
-
-        Raises:
-            GitHubError: 400 if it is no JSON object, 422 if a field has a wrong type.
-        """
+        """Decode the JSON body."""
         try:
             raw: object = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -134,36 +86,14 @@ class Call:
 
     @staticmethod
     def convert(raw: object, kind: type[T]) -> T:
-        """Check and convert decoded data.
-
-        Args:
-            raw: Decoded data.
-            kind: A msgspec Struct.
-
-        Returns:
-            The converted data.
-
-        Raises:
-            GitHubError: 422 if a field has a wrong type.
-        """
+        """Check and convert decoded data."""
         try:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError as error:
             raise invalid_request(str(error)) from None
 
     def repo(self, *, write: bool = False) -> Repo:
-        """Find the repository of the path.
-
-        Args:
-            write: Whether it is about to be changed.
-
-        Returns:
-            The repository.
-
-        Raises:
-            GitHubError: 404 if there is none or it is private and no credential came along; 403 if
-                it is archived and about to be changed.
-        """
+        """Find the repository of the path."""
         repo = self.state.find_repo(self.path("owner"), self.path("repo"))
         if repo is None or (repo.private and not self.authenticated):
             raise not_found()
@@ -172,33 +102,14 @@ class Call:
         return repo
 
     def issue(self, repo: Repo) -> Issue:
-        """Find the issue of the path.
-
-        Args:
-            repo: Its repository.
-
-        Returns:
-            The issue.
-
-        Raises:
-            GitHubError: 404.
-        """
+        """Find the issue of the path."""
         issue = repo.issues.get(self.number("number"))
         if issue is None:
             raise not_found()
         return issue
 
     def page(self, items: Sequence[T], view: Callable[[T], Json]) -> Response:
-        """Answer one page of a list.
-
-        Args:
-            items: The whole list, in order.
-            view: Renders one item.
-
-        Returns:
-            At most ``per_page`` items (default 30, at most 100) and a ``Link`` header with
-            ``prev``, ``next``, ``last`` and ``first`` where they apply (RFC 8288).
-        """
+        """Answer one page of a list."""
         scope = self.request.scope
         page = Page.of(scope["query_string"].decode("ascii"))
         url = f"https://{HOST}{scope['raw_path'].decode('ascii')}"
@@ -207,14 +118,7 @@ class Call:
         return answer(found, headers={"link": link} if link else {})
 
     def created(self, data: Json) -> Response:
-        """Answer 201 with the new object and its ``Location`` on GitHub's origin.
-
-        Args:
-            data: The rendered object; its ``url`` becomes the location.
-
-        Returns:
-            The response.
-        """
+        """Answer 201 with the new object and its `Location` on GitHub's origin."""
         path = str(data["url"]).removeprefix(self.base)
         return answer(data, status=201, headers={"location": f"https://{HOST}{path}"})
 
@@ -222,23 +126,10 @@ class Call:
 def answer(
     data: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Encode one successful JSON answer.
-
-    Args:
-        data: Anything msgspec encodes.
-        status: HTTP status code.
-        headers: Extra response headers.
-
-    Returns:
-        The response.
-    """
+    """Encode one successful JSON answer."""
     return Response(msgspec.json.encode(data), status, headers=headers)
 
 
 def no_content() -> Response:
-    """Answer 204.
-
-    Returns:
-        The response.
-    """
+    """Answer 204."""
     return Response(status_code=204)
