@@ -31,7 +31,9 @@ class CloneKind:
     host: str  # what the clone sees, and writes into `Link` and `Location`
     seeds: tuple[str, ...]  # the default first
     build: Callable[[str, str], ASGIApp]  # from its public base URL and a seed
-    exhausted: Callable[[int, float], Response]  # the service's own 429, from budget and epoch seconds
+    exhausted: Callable[
+        [int, float], Response
+    ]  # the service's own 429, from budget and epoch seconds
 
 
 def catalogue(

@@ -39,7 +39,9 @@ __all__ = [
 
 _MAX_BODY = 10_000_000  # bytes; more is read, dropped and refused with 413
 _TOO_LARGE = 413
-_CALLER_LEFT = 499  # nginx's status for a caller that closed the connection before there was a response
+_CALLER_LEFT = (
+    499  # nginx's status for a caller that closed the connection before there was a response
+)
 
 _logger = logging.getLogger("archal_lambda.local")
 
@@ -143,6 +145,7 @@ class FrontDoor:
         self._on_record = on_record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         started = time.perf_counter()
         exchange = Exchange(scope=scope, receive=receive, send=send)
 

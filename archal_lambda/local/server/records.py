@@ -145,6 +145,7 @@ class RequestLog:
         self._lock = threading.Lock()
 
     def append(self, record: RecordedRequest) -> None:
+        """Add the newest record; the oldest one goes once the log is full."""
         with self._lock:
             self._records.append(record)
 

@@ -1,6 +1,7 @@
-"""GitHub's JSON shapes of issues, comments and labels.
+"""GitHub's JSON shapes of accounts, repositories, issues, comments and labels.
 
-Owns their field names, as in GitHub's OpenAPI description. It must not change anything it is given.
+This module owns their field names and URL templates, as in GitHub's OpenAPI description. It must not change anything
+it is given. URLs begin with `base`; each function names GitHub's schema.
 """
 
 from __future__ import annotations
@@ -8,13 +9,156 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from archal_lambda.local.clones.github.accounts import Json, repo_url, user
 from archal_lambda.local.clones.github.model import when
 
 if TYPE_CHECKING:
-    from archal_lambda.local.clones.github.model import Comment, Issue, Label, Repo
+    from archal_lambda.local.clones.github.model import Comment, Issue, Label, Repo, User
+
+__all__ = ["Json", "comment", "full_repo", "issue", "label", "repo", "repo_url", "user"]
+
+Json = dict[str, object]
+
+_USER_URLS = {
+    "followers_url": "/followers",
+    "following_url": "/following{/other_user}",
+    "gists_url": "/gists{/gist_id}",
+    "starred_url": "/starred{/owner}{/repo}",
+    "subscriptions_url": "/subscriptions",
+    "organizations_url": "/orgs",
+    "repos_url": "/repos",
+    "events_url": "/events{/privacy}",
+    "received_events_url": "/received_events",
+}
+
+_REPO_URLS = {
+    "archive_url": "/{archive_format}{/ref}",
+    "assignees_url": "/assignees{/user}",
+    "blobs_url": "/git/blobs{/sha}",
+    "branches_url": "/branches{/branch}",
+    "collaborators_url": "/collaborators{/collaborator}",
+    "comments_url": "/comments{/number}",
+    "commits_url": "/commits{/sha}",
+    "compare_url": "/compare/{base}...{head}",
+    "contents_url": "/contents/{+path}",
+    "contributors_url": "/contributors",
+    "deployments_url": "/deployments",
+    "downloads_url": "/downloads",
+    "events_url": "/events",
+    "forks_url": "/forks",
+    "git_commits_url": "/git/commits{/sha}",
+    "git_refs_url": "/git/refs{/sha}",
+    "git_tags_url": "/git/tags{/sha}",
+    "hooks_url": "/hooks",
+    "issue_comment_url": "/issues/comments{/number}",
+    "issue_events_url": "/issues/events{/number}",
+    "issues_url": "/issues{/number}",
+    "keys_url": "/keys{/key_id}",
+    "labels_url": "/labels{/name}",
+    "languages_url": "/languages",
+    "merges_url": "/merges",
+    "milestones_url": "/milestones{/number}",
+    "notifications_url": "/notifications{?since,all,participating}",
+    "pulls_url": "/pulls{/number}",
+    "releases_url": "/releases{/id}",
+    "stargazers_url": "/stargazers",
+    "statuses_url": "/statuses/{sha}",
+    "subscribers_url": "/subscribers",
+    "subscription_url": "/subscription",
+    "tags_url": "/tags",
+    "teams_url": "/teams",
+    "trees_url": "/git/trees{/sha}",
+}
 
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+
+
+def user(base: str, account: User) -> Json:
+    """Render a `simple-user`."""
+    url = f"{base}/users/{account.login}"
+    return {
+        "login": account.login,
+        "id": account.id,
+        "node_id": f"U_{account.id:08d}",
+        "avatar_url": f"{base}/avatars/{account.id}",
+        "gravatar_id": "",
+        "url": url,
+        "html_url": f"{base}/{account.login}",
+        **{field: url + suffix for field, suffix in _USER_URLS.items()},
+        "type": "User",
+        "user_view_type": "public",
+        "site_admin": False,
+    }
+
+
+def repo_url(base: str, repository: Repo) -> str:
+    """Give the API URL of a repository, without a trailing slash."""
+    return f"{base}/repos/{repository.full_name}"
+
+
+def repo(base: str, repository: Repo) -> Json:
+    """Render a `repository`, as in lists."""
+    url = repo_url(base, repository)
+    web = f"{base}/{repository.full_name}"
+    counts = {"forks": 0, "open_issues": repository.open_issues, "watchers": 0}
+    return {
+        "id": repository.id,
+        "node_id": f"R_{repository.id:08d}",
+        "name": repository.name,
+        "full_name": repository.full_name,
+        "private": repository.private,
+        "owner": user(base, repository.owner),
+        "html_url": web,
+        "description": repository.description,
+        "fork": False,
+        "url": url,
+        **{field: url + suffix for field, suffix in _REPO_URLS.items()},
+        "created_at": when(repository.created_at),
+        "updated_at": when(repository.updated_at),
+        "pushed_at": when(repository.pushed_at),
+        "git_url": f"git://github.com/{repository.full_name}.git",
+        "ssh_url": f"git@github.com:{repository.full_name}.git",
+        "clone_url": f"{web}.git",
+        "svn_url": web,
+        "homepage": repository.homepage,
+        "size": sum(map(len, repository.files.values())) // 1024,
+        "stargazers_count": 0,
+        "watchers_count": 0,
+        "language": None,
+        "has_issues": repository.has_issues,
+        "has_projects": repository.has_projects,
+        "has_downloads": True,
+        "has_wiki": repository.has_wiki,
+        "has_pages": False,
+        "has_discussions": repository.has_discussions,
+        "forks_count": 0,
+        "mirror_url": None,
+        "archived": repository.archived,
+        "disabled": False,
+        "open_issues_count": repository.open_issues,
+        "license": None,
+        "allow_forking": True,
+        "is_template": repository.is_template,
+        "web_commit_signoff_required": False,
+        "topics": [],
+        "visibility": "private" if repository.private else "public",
+        **counts,
+        "default_branch": repository.default_branch,
+        "permissions": dict.fromkeys(("admin", "maintain", "push", "triage", "pull"), True),
+    }
+
+
+def full_repo(base: str, repository: Repo) -> Json:
+    """Render a `full-repository`, as alone."""
+    return {
+        **repo(base, repository),
+        "allow_squash_merge": True,
+        "allow_merge_commit": True,
+        "allow_rebase_merge": True,
+        "allow_auto_merge": False,
+        "delete_branch_on_merge": False,
+        "network_count": 0,
+        "subscribers_count": 0,
+    }
 
 
 def label(base: str, repository: Repo, item: Label) -> Json:
@@ -28,10 +172,6 @@ def label(base: str, repository: Repo, item: Label) -> Json:
         "default": item.default,
         "description": item.description,
     }
-
-
-def _reactions(url: str) -> Json:
-    return {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)}
 
 
 def issue(base: str, repository: Repo, item: Issue) -> Json:
@@ -91,3 +231,7 @@ def comment(base: str, repository: Repo, item: Comment) -> Json:
         "performed_via_github_app": None,
         "reactions": _reactions(url),
     }
+
+
+def _reactions(url: str) -> Json:
+    return {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)}
