@@ -33,6 +33,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 def _joined(*parts: str) -> str:
     # Scanners would take these tokens for real ones if they stood in the source in one piece.
+    # They are those of Archal's earlier documentation: of the present ones only the shape is known.
     return "".join(parts)
 
 
@@ -45,7 +46,7 @@ _SERVICES = (
     Service(id="clickup"),
     Service(id="customerio"),
     Service(id="datadog"),
-    # Only the shape of its dummy token is known, `MTAx…` with the scheme `Bot`.
+    # Of its dummy token only the shape is known: `MTAx…`, with the scheme `Bot`.
     Service(
         id="discord",
         hosts=("discord.com",),

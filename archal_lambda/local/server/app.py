@@ -1,7 +1,7 @@
 """The front door: one ASGI application for the control plane and the runtime proxy.
 
 This module owns the order of things for every request: read the whole body first (a client that is still sending
-never sees an early response), hand over, and record the outcome before the caller can see it. It also owns what both
+never sees an early response), pass it on, and record the outcome before the caller can see it. It also owns what both
 sides share: Archal's error envelope and the reading of bearer tokens. It must not know what either side responds, and
 no message may contain a token or a body.
 """

@@ -48,13 +48,13 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
 def for_clone(headers: RawHeaders, *, host: str, length: int) -> RawHeaders:
     """Make the request headers that the clone sees; the service's own `Authorization` is among them, untouched."""
     kept: RawHeaders = []
-    # The body is whole by the time it is passed on.
     chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
     for name, value in end_to_end(headers):
         if name.startswith(_ROUTE_CONTROL):
             continue
         kept.append((name, host.encode("ascii") if name == b"host" else value))
     if chunked:
+        # The body is whole by now.
         kept = [pair for pair in kept if pair[0] != b"content-length"]
         kept.append((b"content-length", str(length).encode("ascii")))
     return kept

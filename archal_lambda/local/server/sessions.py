@@ -97,7 +97,7 @@ class SessionStore:
         rate_limit: int | None = None,
         scenario_id: str | None = None,
     ) -> Session:
-        """Add a session; all keywords but `now` are fields of it."""
+        """Add a session that lives for `ttl` seconds."""
         session = Session(
             id=f"ses-{secrets.token_hex(10)}",
             owner=owner,

@@ -28,9 +28,8 @@ __all__ = ["SEEDS", "State", "plant"]
 
 SEEDS = ("empty", "small-project")  # the default first
 
-_LOGIN = (
-    "testuser"  # the user behind every credential (seen in public users of Archal's GitHub clone)
-)
+# The user behind every credential (seen in public users of Archal's GitHub clone).
+_LOGIN = "testuser"
 _LABEL_COLOR = "ededed"
 # Name, color and description of the labels that every new repository has.
 _DEFAULT_LABELS = (
