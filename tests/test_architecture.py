@@ -13,7 +13,7 @@ PACKAGE = TESTS.parent / "archal_lambda"
 # From the bottom up; a module imports from lower ranks only. A name with `.*` is a whole package; it may import itself.
 RANKS = [
     {"_version", "errors"},
-    {"core.redact", "core.host", "core.deadline", "core.targets", "core.transfer"},
+    {"core.redact", "core.host", "core.deadline", "core.targets", "core.transfer", "core.services"},
     {"core.headers", "core.models"},
     {"core.tokens"},
     {"core.variables"},
@@ -36,7 +36,10 @@ RANKS = [
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Beside the line: what these may import of the package, and who may import them.
-LOCAL_IMPORTS, LOCAL_USERS = {"errors", "core.models", "local.*"}, {"local.*", "cli.*", "testing.*"}
+LOCAL_IMPORTS, LOCAL_USERS = (
+    {"errors", "core.services", "local.*"},
+    {"local.*", "cli.*", "testing.*"},
+)
 
 FENCES = {
     "urllib3": ("transports/_urllib3.py", "routing/"),

@@ -1,8 +1,8 @@
 """An offline stand-in for Archal: control plane, runtime proxy and a GitHub clone on loopback.
 
-It exists so that tests and demonstrations run without network and without an account. It owns
-everything a caller of Archal can observe over HTTP. It must not share HTTP code, models or rules
-with the clients of this package: a mistake made on both sides would hide itself.
+It exists so that tests and demonstrations run without network and without an account. This package owns everything a
+caller of Archal can observe over HTTP. It must not share HTTP code, models or rules with the clients: a mistake made on
+both sides would hide itself.
 
 Example:
     >>> from archal_lambda.local import LocalArchal
@@ -17,8 +17,8 @@ _EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
 
 try:
     from archal_lambda.local._context import LocalContext
-    from archal_lambda.local._record import RecordedHeaders, RecordedRequest, SeenByClone
-    from archal_lambda.local._server import LocalArchal
+    from archal_lambda.local.server.archal import LocalArchal
+    from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in _EXTRA:
         raise

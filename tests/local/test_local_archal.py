@@ -19,8 +19,8 @@ from support.standin import GITHUB_TOKEN, Control, route, send
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal, RecordedHeaders
-from archal_lambda.local import _thread as thread_module
-from archal_lambda.local._record import RequestLog
+from archal_lambda.local.server import thread as thread_module
+from archal_lambda.local.server.records import RequestLog
 
 
 def names():
@@ -344,11 +344,14 @@ def test_a_post_on_a_kept_connection_is_quick(github):
 
 @pytest.mark.parametrize(
     ("missing", "expected"),
-    [("uvicorn", "pip install 'archal-lambda[local]'"), ("archal_lambda.local._app", "halted")],
+    [
+        ("uvicorn", "pip install 'archal-lambda[local]'"),
+        ("archal_lambda.local.server.app", "halted"),
+    ],
 )
 def test_without_the_extra_the_import_says_what_to_install(monkeypatch, missing, expected):
     """Other missing modules are not explained away."""
-    for name in ("", "._server", "._thread"):
+    for name in ("", ".server.archal", ".server.thread"):
         monkeypatch.delitem(sys.modules, f"archal_lambda.local{name}")
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError) as caught:

@@ -12,7 +12,7 @@ import pytest
 from support.standin import GITHUB_TOKEN, Control, route, send
 
 from archal_lambda.local import LocalArchal
-from archal_lambda.local._headers import for_caller, for_clone, public_reference
+from archal_lambda.local.server.headers import for_caller, for_clone, public_reference
 
 BASE = "http://127.0.0.1:1/runtime/s/c/api"
 

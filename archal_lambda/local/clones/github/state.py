@@ -1,16 +1,14 @@
-"""The clone's memory: every object, and how new ones come to be.
+"""The clone's memory: every object, how new ones come to be, and the named starting states.
 
-Owns identity, the clock and the relations between objects. It must not know HTTP or JSON;
-rules about requests live with the routes, shapes live in :mod:`._views`.
+This module owns identity, the clock, the relations between objects, and the seeds (Archal docs, guides/seeds). It must
+not know HTTP or JSON: rules about requests live with the operations, shapes in `views`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archal_lambda.local.github._model import (
-    DEFAULT_LABEL_COLOR,
-    DEFAULT_LABELS,
+from archal_lambda.local.clones.github.model import (
     Comment,
     Commit,
     Issue,
@@ -26,77 +24,64 @@ from archal_lambda.local.github._model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-DEFAULT_LOGIN = "testuser"
-"""The user behind every credential (seen in public users of Archal's github clone)."""
+__all__ = ["SEEDS", "State", "plant"]
+
+SEEDS = ("empty", "small-project")  # the default first
+
+# The user behind every credential (seen in public users of Archal's GitHub clone).
+_LOGIN = "testuser"
+_LABEL_COLOR = "ededed"
+# Name, color and description of the labels that every new repository has.
+_DEFAULT_LABELS = (
+    ("bug", "d73a4a", "Something isn't working"),
+    ("documentation", "0075ca", "Improvements or additions to documentation"),
+    ("duplicate", "cfd3d7", "This issue or pull request already exists"),
+    ("enhancement", "a2eeef", "New feature or request"),
+    ("good first issue", "7057ff", "Good for newcomers"),
+    ("help wanted", "008672", "Extra attention is needed"),
+    ("invalid", "e4e669", "This doesn't seem right"),
+    ("question", "d876e3", "Further information is requested"),
+    ("wontfix", "ffffff", "This will not be worked on"),
+)
+_README = """\
+# webshop
+
+A small shop, to try things on.
+"""
 
 
 class State:
-    """Everything one clone remembers.
-
-    Args:
-        clock: Gives epoch seconds.
-    """
+    """Everything one clone remembers."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last_id = 0
         self.users: dict[str, User] = {}
         self.repos: dict[str, Repo] = {}
-        self.viewer = self.add_user(DEFAULT_LOGIN)
+        self.viewer = self.add_user(_LOGIN)
         self.served = 0
 
     def now(self) -> float:
-        """Tell the time in epoch seconds.
-
-        Returns:
-            What the clock says.
-        """
+        """Tell the time in epoch seconds."""
         return self._clock()
 
     def next_id(self) -> int:
-        """Make an id that no other object has.
-
-        Returns:
-            A positive number.
-        """
+        """Make an id that no other object has."""
         self._last_id += 1
         return self._last_id
 
     def add_user(self, login: str) -> User:
-        """Add an account.
-
-        Args:
-            login: Its name, unique whatever the case.
-
-        Returns:
-            The account.
-        """
+        """Add an account; its login must be new, whatever the case."""
         user = User(id=self.next_id(), login=login, created_at=self.now())
         self.users[login.lower()] = user
         return user
 
     def find_repo(self, owner: str, name: str) -> Repo | None:
-        """Look a repository up, whatever the case.
-
-        Args:
-            owner: Login of its owner.
-            name: Its name.
-
-        Returns:
-            The repository, or None.
-        """
+        """Look up a repository, whatever the case."""
         return self.repos.get(f"{owner}/{name}".lower())
 
     def add_repo(self, owner: User, name: str) -> Repo:
-        """Add a repository with GitHub's nine default labels.
-
-        Args:
-            owner: Its owner.
-            name: A name the owner has not used.
-
-        Returns:
-            The repository.
-        """
+        """Add a repository with GitHub's nine default labels; its name must be new to the owner."""
         now = self.now()
         repo = Repo(
             id=self.next_id(),
@@ -106,18 +91,13 @@ class State:
             updated_at=now,
             pushed_at=now,
         )
-        for label, color, description in DEFAULT_LABELS:
+        for label, color, description in _DEFAULT_LABELS:
             self.add_label(repo, label, color=color, description=description, default=True)
         self.repos[repo.full_name.lower()] = repo
         return repo
 
     def rename_repo(self, repo: Repo, name: str) -> None:
-        """Move a repository to another name.
-
-        Args:
-            repo: The repository.
-            name: A name the owner has not used, or its own in another case.
-        """
+        """Move a repository to a name that is new to its owner, or to its own in another case."""
         del self.repos[repo.full_name.lower()]
         repo.name = name
         self.repos[repo.full_name.lower()] = repo
@@ -127,22 +107,11 @@ class State:
         repo: Repo,
         name: str,
         *,
-        color: str = DEFAULT_LABEL_COLOR,
+        color: str = _LABEL_COLOR,
         description: str | None = None,
         default: bool = False,
     ) -> Label:
-        """Add a label to a repository.
-
-        Args:
-            repo: The repository.
-            name: A name it has not used, whatever the case.
-            color: Six hexadecimal digits.
-            description: For people.
-            default: Whether GitHub made it.
-
-        Returns:
-            The label.
-        """
+        """Add a label; its name must be new to the repository, whatever the case."""
         label = Label(
             id=self.next_id(), name=name, color=color, description=description, default=default
         )
@@ -150,31 +119,13 @@ class State:
         return label
 
     def labels_named(self, repo: Repo, names: Sequence[str]) -> list[Label]:
-        """Find labels by name, adding those that are missing, as GitHub does on issues.
-
-        Args:
-            repo: The repository.
-            names: Names in any case; repeated ones count once.
-
-        Returns:
-            The labels in the order of the names.
-        """
+        """Find labels by name, adding those that are missing, as GitHub does on issues; repeated names count once."""
         unique = dict.fromkeys(name.lower() for name in names)
         spelled = {name.lower(): name for name in reversed(names)}
         return [repo.labels.get(key) or self.add_label(repo, spelled[key]) for key in unique]
 
     def add_issue(self, repo: Repo, author: User, *, title: str, body: str | None) -> Issue:
-        """Open an issue.
-
-        Args:
-            repo: The repository.
-            author: Who opens it.
-            title: Its title.
-            body: Its text.
-
-        Returns:
-            The issue.
-        """
+        """Open an issue."""
         now = self.now()
         number = max(repo.issues, default=0) + 1
         issue = Issue(
@@ -190,17 +141,7 @@ class State:
         return issue
 
     def add_comment(self, repo: Repo, issue: Issue, author: User, body: str) -> Comment:
-        """Comment on an issue.
-
-        Args:
-            repo: The repository.
-            issue: One of its issues.
-            author: Who comments.
-            body: The text.
-
-        Returns:
-            The comment.
-        """
+        """Comment on an issue."""
         now = self.now()
         comment = Comment(
             id=self.next_id(), issue=issue, author=author, body=body, created_at=now, updated_at=now
@@ -219,19 +160,7 @@ class State:
         author: Signature | None = None,
         committer: Signature | None = None,
     ) -> Commit:
-        """Write a file, or delete it if ``content`` is None, as one commit.
-
-        Args:
-            repo: The repository.
-            path: Path of the file without a leading slash.
-            content: What to write.
-            message: The commit's message.
-            author: Who wrote it, the viewer unless given.
-            committer: Who committed it, the viewer unless given.
-
-        Returns:
-            The commit, which is the new head.
-        """
+        """Write a file, or delete it if `content` is None, as one commit; the viewer signs unless others are given."""
         if content is None:
             del repo.files[path]
         else:
@@ -248,3 +177,32 @@ class State:
         )
         repo.pushed_at = repo.updated_at = self.now()
         return repo.head
+
+
+def plant(state: State, seed: str) -> None:
+    """Fill a fresh state."""
+    if seed == "small-project":
+        _small_project(state)
+
+
+def _small_project(state: State) -> None:
+    owner, colleague = state.viewer, state.add_user("octocat")
+    repo = state.add_repo(owner, "webshop")
+    repo.description = "A small shop, to try things on"
+    state.commit(repo, "README.md", _README.encode(), message="Initial commit")
+    state.commit(repo, "src/cart.py", b"TOTAL = 0\n", message="Add the cart")
+    state.add_label(repo, "area/checkout", color="0e8a16", description="Paying for things")
+    crash = state.add_issue(
+        repo, colleague, title="Checkout fails on an empty cart", body="It answers 500."
+    )
+    crash.labels = state.labels_named(repo, ["bug", "area/checkout"])
+    crash.assignees = [owner]
+    state.add_comment(repo, crash, owner, "I can reproduce it.")
+    state.add_comment(repo, crash, colleague, "It began with the last release.")
+    wish = state.add_issue(repo, owner, title="Remember the cart between visits", body=None)
+    wish.labels = state.labels_named(repo, ["enhancement"])
+    done = state.add_issue(
+        repo, owner, title="Write a README", body="So that people find their way."
+    )
+    done.state, done.state_reason = "closed", "completed"
+    done.closed_at, done.closed_by = state.now(), owner

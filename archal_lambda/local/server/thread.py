@@ -1,7 +1,7 @@
 """One uvicorn server on one loopback socket and one daemon thread.
 
-Owns binding, starting and stopping, each within a limit of time. It must not know what the
-application answers.
+This module owns binding, starting and stopping, each within a limit of time. It must not know what the application
+does.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import uvicorn
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+__all__ = ["HOST", "START_TIMEOUT", "STOP_TIMEOUT", "ServerThread", "listen"]
+
 HOST = "127.0.0.1"
-START_TIMEOUT = 10.0
-"""Seconds until a server that does not come up is given up."""
-STOP_TIMEOUT = 5.0
-"""Seconds until a server that does not go down is left to its daemon thread."""
+START_TIMEOUT = 10.0  # seconds until a server that does not come up is given up
+STOP_TIMEOUT = 5.0  # seconds until a server that does not go down is left to its daemon thread
 
 _GRACE = 1
 _BACKLOG = 128
@@ -34,19 +34,9 @@ logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
 
 
 def listen(port: int) -> socket.socket:
-    """Bind and listen, so that an occupied port fails here and not on a thread.
-
-    Args:
-        port: TCP port, 0 for any free one.
-
-    Returns:
-        The listening socket.
-
-    Raises:
-        OSError: The port cannot be had; the message names it.
-    """
+    """Bind and listen, so that an occupied port fails here and not on a thread."""
     # asyncio sets TCP_NODELAY only where the protocol is spelled out; without it, the head and the
-    # body of an answer go out 40 ms apart (delayed acknowledgement).
+    # body of a response go out 40 ms apart (delayed acknowledgement).
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
@@ -62,12 +52,7 @@ def listen(port: int) -> socket.socket:
 
 
 class ServerThread:
-    """A running server.
-
-    Args:
-        app: The application to serve.
-        sock: A listening socket, which the server takes over.
-    """
+    """A server for an application on a listening socket, which it takes over."""
 
     def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
         config = uvicorn.Config(
@@ -90,11 +75,7 @@ class ServerThread:
         self._failure: BaseException | None = None
 
     def start(self) -> None:
-        """Start the thread and wait until the server answers.
-
-        Raises:
-            RuntimeError: It failed, or was not up after 10 seconds.
-        """
+        """Start the thread and wait until the server is up."""
         self._thread.start()
         deadline = time.monotonic() + START_TIMEOUT
         while not self._server.started:
@@ -104,11 +85,7 @@ class ServerThread:
             time.sleep(_POLL)
 
     def stop(self) -> None:
-        """Close every connection and end the thread.
-
-        Raises:
-            RuntimeError: It was still up after 5 seconds; a clone blocks its thread.
-        """
+        """Close every connection and end the thread."""
         self._server.should_exit = True
         self._thread.join(STOP_TIMEOUT)
         if self._thread.is_alive():

@@ -1,6 +1,6 @@
-"""Operations on issues (GitHub docs, rest/issues/issues).
+"""Operations on issues and their comments (GitHub docs, rest/issues/issues and rest/issues/comments).
 
-Owns their rules. It must not render or route.
+This module owns their rules. It must not render or route.
 """
 
 from __future__ import annotations
@@ -10,28 +10,32 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _views
-from archal_lambda.local.github._call import Call, answer
-from archal_lambda.local.github._errors import GitHubError, validation_failed
-from archal_lambda.local.github._http import Resource
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import (
+    Call,
+    GitHubError,
+    LabelName,
+    json_response,
+    label_names,
+    no_content,
+    not_found,
+    validation_failed,
+)
+from archal_lambda.local.clones.github.http import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Issue, Repo
+    from archal_lambda.local.clones.github.model import Comment, Issue, Repo
+
+__all__ = ["ROUTES"]
 
 _REASONS = {
     "open": frozenset({None, "reopened"}),
     "closed": frozenset({None, "completed", "not_planned", "duplicate"}),
 }
-
-
-class LabelName(msgspec.Struct, frozen=True):
-    """A label given as an object; GitHub takes that as well as the bare name."""
-
-    name: str
 
 
 class _IssueBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,24 +51,6 @@ class _IssueBody(msgspec.Struct, frozen=True, kw_only=True):
     state_reason: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
-def label_names(labels: Iterable[str | LabelName]) -> list[str]:
-    """Read label names.
-
-    Args:
-        labels: Names, bare or as objects.
-
-    Returns:
-        The names.
-
-    Raises:
-        GitHubError: 422 for a blank name.
-    """
-    names = [label if isinstance(label, str) else label.name for label in labels]
-    if not all(name.strip() for name in names):
-        raise validation_failed("Label", "name", "missing_field")
-    return names
-
-
 def _list_issues(call: Call) -> Response:
     repo = call.repo()
     issues = sorted(
@@ -72,7 +58,7 @@ def _list_issues(call: Call) -> Response:
         key=_sort_key(call, repo),
         reverse=call.query("direction", "desc") != "asc",
     )
-    return call.page(issues, lambda issue: _views.issue(call.base, repo, issue))
+    return call.page(issues, lambda issue: views.issue(call.base, repo, issue))
 
 
 def _create_issue(call: Call) -> Response:
@@ -87,12 +73,12 @@ def _create_issue(call: Call) -> Response:
     text = None if body.body is msgspec.UNSET else body.body
     issue = call.state.add_issue(repo, call.state.viewer, title=title, body=text)
     _set_labels_and_assignees(call, repo, issue, body)
-    return call.created(_views.issue(call.base, repo, issue))
+    return call.created(views.issue(call.base, repo, issue))
 
 
 def _get_issue(call: Call) -> Response:
     repo = call.repo()
-    return answer(_views.issue(call.base, repo, call.issue(repo)))
+    return json_response(views.issue(call.base, repo, call.issue(repo)))
 
 
 def _patch_issue(call: Call) -> Response:
@@ -110,7 +96,7 @@ def _patch_issue(call: Call) -> Response:
         issue.closed_at = call.state.now() if state == "closed" else None
         issue.closed_by = call.state.viewer if state == "closed" else None
     issue.state, issue.state_reason = state, reason
-    return answer(_views.issue(call.base, repo, issue))
+    return json_response(views.issue(call.base, repo, issue))
 
 
 def _title(body: _IssueBody) -> str | None:
@@ -196,7 +182,75 @@ def _sort_key(call: Call, repo: Repo) -> Callable[[Issue], tuple[float, int]]:
     return lambda issue: (issue.created_at, issue.number)
 
 
+class _CommentBody(msgspec.Struct, frozen=True):
+    """Body of creating and changing a comment."""
+
+    body: str | None = None
+
+
+def _list_issue_comments(call: Call) -> Response:
+    repo = call.repo()
+    comments = repo.comments_of(call.issue(repo))
+    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
+
+
+def _list_repo_comments(call: Call) -> Response:
+    repo = call.repo()
+    comments = list(repo.comments.values())
+    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
+
+
+def _create_comment(call: Call) -> Response:
+    repo = call.repo(write=True)
+    issue = call.issue(repo)
+    comment = call.state.add_comment(repo, issue, call.state.viewer, _comment_text(call))
+    return call.created(views.comment(call.base, repo, comment))
+
+
+def _get_comment(call: Call) -> Response:
+    repo = call.repo()
+    return json_response(views.comment(call.base, repo, _find_comment(call, repo)))
+
+
+def _patch_comment(call: Call) -> Response:
+    repo = call.repo(write=True)
+    comment = _find_comment(call, repo)
+    comment.body = _comment_text(call)
+    comment.updated_at = call.state.now()
+    return json_response(views.comment(call.base, repo, comment))
+
+
+def _delete_comment(call: Call) -> Response:
+    repo = call.repo(write=True)
+    del repo.comments[_find_comment(call, repo).id]
+    return no_content()
+
+
+def _find_comment(call: Call, repo: Repo) -> Comment:
+    comment = repo.comments.get(call.number("id"))
+    if comment is None:
+        raise not_found()
+    return comment
+
+
+def _comment_text(call: Call) -> str:
+    text = call.decode(_CommentBody).body
+    if text is None or not text.strip():
+        raise validation_failed("IssueComment", "body", "missing_field")
+    return text
+
+
+# The order counts: the path of all comments must come before that of one issue.
 ROUTES = (
+    Resource(path="/repos/{owner}/{repo}/issues/comments", handlers={"GET": _list_repo_comments}),
+    Resource(
+        path="/repos/{owner}/{repo}/issues/comments/{id}",
+        handlers={"GET": _get_comment, "PATCH": _patch_comment, "DELETE": _delete_comment},
+    ),
+    Resource(
+        path="/repos/{owner}/{repo}/issues/{number}/comments",
+        handlers={"GET": _list_issue_comments, "POST": _create_comment},
+    ),
     Resource(
         path="/repos/{owner}/{repo}/issues",
         handlers={"GET": _list_issues, "POST": _create_issue},

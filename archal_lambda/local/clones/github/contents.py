@@ -1,7 +1,7 @@
-"""Operations on file contents (GitHub docs, rest/repos/contents).
+"""Operations on file contents (GitHub docs, rest/repos/contents), and their JSON shapes.
 
-Owns their rules: one branch, one commit per change, and the blob's hash as a guard against lost
-updates. It must not render or route.
+This module owns their rules: one branch, one commit per change, and the blob's hash as a guard against lost updates.
+It must not route, and its shapes must not change anything.
 """
 
 from __future__ import annotations
@@ -10,19 +10,28 @@ import base64
 import binascii
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 from starlette.responses import Response
 
-from archal_lambda.local.github import _files
-from archal_lambda.local.github._call import Call, answer
-from archal_lambda.local.github._errors import GitHubError, conflict, invalid_request, not_found
-from archal_lambda.local.github._http import Resource
-from archal_lambda.local.github._model import Signature, blob_sha, when
+from archal_lambda.local.clones.github.call import (
+    Call,
+    GitHubError,
+    invalid_request,
+    json_response,
+    not_found,
+)
+from archal_lambda.local.clones.github.http import Resource
+from archal_lambda.local.clones.github.model import Signature, blob_sha, tree_sha, when
+from archal_lambda.local.clones.github.views import Json, repo_url
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Commit, Repo
+    from archal_lambda.local.clones.github.model import Commit, Repo
 
+__all__ = ["ROUTES"]
+
+_BASE64_LINE = 60  # characters; GitHub breaks lines there
 # GitHub docs, rest/using-the-rest-api/getting-started: media types; Octokit writes the version, too.
 _RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
 
@@ -54,13 +63,13 @@ def _get_contents(call: Call) -> Response:
         if _wants_raw(call.request.headers.get("accept", "")):
             raw = {"content-type": "application/vnd.github.raw+json; charset=utf-8"}
             return Response(repo.files[path], headers=raw)
-        return answer(_files.file(call.base, repo, path))
+        return json_response(_file_view(call.base, repo, path))
     if not repo.files:
         raise GitHubError(404, "This repository is empty.")
-    found = _files.directory(call.base, repo, path)
+    found = _directory_view(call.base, repo, path)
     if not found:
         raise not_found()
-    return answer(found)
+    return json_response(found)
 
 
 def _wants_raw(accept: str) -> bool:
@@ -79,10 +88,10 @@ def _put_contents(call: Call) -> Response:
     _check(repo, path, body, needs_sha=existed)
     made = _commit(call, repo, path, content, body)
     view = {
-        "content": _files.entry(call.base, repo, path),
-        "commit": _files.commit(call.base, repo, made),
+        "content": _entry_view(call.base, repo, path),
+        "commit": _commit_view(call.base, repo, made),
     }
-    return answer(view, status=200 if existed else 201)
+    return json_response(view, status=200 if existed else 201)
 
 
 def _delete_contents(call: Call) -> Response:
@@ -93,7 +102,7 @@ def _delete_contents(call: Call) -> Response:
         raise not_found()
     _check(repo, path, body, needs_sha=True)
     made = _commit(call, repo, path, None, body)
-    return answer({"content": None, "commit": _files.commit(call.base, repo, made)})
+    return json_response({"content": None, "commit": _commit_view(call.base, repo, made)})
 
 
 def _delete_body(call: Call) -> _ContentBody:
@@ -111,7 +120,7 @@ def _check(repo: Repo, path: str, body: _ContentBody, *, needs_sha: bool) -> Non
         raise invalid_request('"sha" wasn\'t supplied.')
     stored = repo.files.get(path)
     if body.sha and (stored is None or blob_sha(stored) != body.sha):
-        raise conflict(f"{path} does not match {body.sha}")
+        raise GitHubError(409, f"{path} does not match {body.sha}")
 
 
 def _check_branch(repo: Repo, branch: str | None) -> None:
@@ -134,7 +143,7 @@ def _checked_path(call: Call, repo: Repo) -> str:
 
 def _decoded(content: str) -> bytes:
     try:
-        # Encoders break lines, so white space is no mistake.
+        # Encoders break lines, so white space is not a mistake.
         return base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):
         raise GitHubError(422, "content is not valid Base64") from None
@@ -155,6 +164,88 @@ def _commit(call: Call, repo: Repo, path: str, content: bytes | None, body: _Con
 def _signature(call: Call, person: _Person) -> Signature:
     date = person.date or when(call.state.now())
     return Signature(name=person.name, email=person.email, date=date)
+
+
+def _entry_view(base: str, repo: Repo, path: str, *, kind: str = "file") -> Json:
+    """Render one file or directory without its content."""
+    home = repo_url(base, repo)
+    quoted = quote(path)
+    branch = quote(repo.default_branch)
+    content = repo.files.get(path)
+    if content is None:
+        below = {name: kept for name, kept in repo.files.items() if name.startswith(f"{path}/")}
+        sha, git_kind = tree_sha(below), "trees"
+    else:
+        sha, git_kind = blob_sha(content), "blobs"
+    url = f"{home}/contents/{quoted}?ref={branch}"
+    git = f"{home}/git/{git_kind}/{sha}"
+    view = "blob" if kind == "file" else "tree"
+    html = f"{base}/{repo.full_name}/{view}/{branch}/{quoted}"
+    raw = f"{base}/raw/{repo.full_name}/{branch}/{quoted}" if kind == "file" else None
+    return {
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "sha": sha,
+        "size": 0 if content is None else len(content),
+        "url": url,
+        "html_url": html,
+        "git_url": git,
+        "download_url": raw,
+        "type": kind,
+        "_links": {"self": url, "git": git, "html": html},
+    }
+
+
+def _file_view(base: str, repo: Repo, path: str) -> Json:
+    """Render a `content-file`."""
+    encoded = base64.b64encode(repo.files[path]).decode("ascii")
+    lines = (encoded[at : at + _BASE64_LINE] for at in range(0, len(encoded), _BASE64_LINE))
+    return {
+        **_entry_view(base, repo, path),
+        "content": "".join(f"{line}\n" for line in lines),
+        "encoding": "base64",
+    }
+
+
+def _directory_view(base: str, repo: Repo, path: str) -> list[Json]:
+    """Render a `content-directory`: the direct children, sorted by name."""
+    prefix = f"{path}/" if path else ""
+    children: dict[str, str] = {}
+    for name in repo.files:
+        if name.startswith(prefix):
+            child, slash, _ = name[len(prefix) :].partition("/")
+            children[child] = "dir" if slash else "file"
+    return [
+        _entry_view(base, repo, prefix + name, kind=children[name]) for name in sorted(children)
+    ]
+
+
+def _commit_view(base: str, repo: Repo, made: Commit) -> Json:
+    """Render the `commit` part of a `file-commit`."""
+    home = repo_url(base, repo)
+    web = f"{base}/{repo.full_name}/commit"
+    parents: list[Json] = []
+    if made.parent is not None:
+        url = f"{home}/git/commits/{made.parent}"
+        parents = [{"sha": made.parent, "url": url, "html_url": f"{web}/{made.parent}"}]
+    return {
+        "sha": made.sha,
+        "node_id": f"C_{made.sha}",
+        "url": f"{home}/git/commits/{made.sha}",
+        "html_url": f"{web}/{made.sha}",
+        "author": made.author,
+        "committer": made.committer,
+        "message": made.message,
+        "tree": {"sha": made.tree, "url": f"{home}/git/trees/{made.tree}"},
+        "parents": parents,
+        "verification": {
+            "verified": False,
+            "reason": "unsigned",
+            "signature": None,
+            "payload": None,
+            "verified_at": None,
+        },
+    }
 
 
 ROUTES = (

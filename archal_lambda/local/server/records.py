@@ -1,8 +1,7 @@
 """What happened on the wire, as frozen records without secrets.
 
-Owns the record types, their redaction and the bounded log. It must not keep bodies, nor any value
-of a sensitive header or query parameter: they are dropped before a record is made, so that no
-later reader can leak them.
+This module owns the record types, their redaction and the bounded log. It must not keep bodies, nor any value of a
+sensitive header or query parameter: they are dropped before a record is made, so that no later reader can leak them.
 """
 
 from __future__ import annotations
@@ -18,12 +17,10 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REDACTED = "[redacted]"
-"""Stands in a record for every sensitive value."""
+__all__ = ["RecordedHeaders", "RecordedRequest", "Redactor", "RequestLog", "SeenByClone"]
 
-MAX_RECORDS = 1000
-"""A log keeps this many records; older ones are dropped."""
-
+_REDACTED = "[redacted]"
+_MAX_RECORDS = 1000
 _SENSITIVE = re.compile(
     r"auth|token|secret|cookie|key|signature|password|^x-route-|^x-archal-", re.IGNORECASE
 )
@@ -56,7 +53,7 @@ class RecordedHeaders(tuple[tuple[str, str], ...]):
 
         Args:
             name: Field name in any case.
-            default: Returned if there is none.
+            default: Returned if there is no such field.
 
         Returns:
             The value, redacted if the name is sensitive.
@@ -70,7 +67,7 @@ class SeenByClone(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         method: HTTP method.
         path: Raw path below the clone's base, percent-encoding as sent.
-        query: Raw query string without ``?``, sensitive values redacted.
+        query: Raw query string without `?`, sensitive values redacted.
         headers: Header fields, sensitive values redacted.
     """
 
@@ -86,11 +83,11 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         method: HTTP method.
         path: Raw path as received, percent-encoding as sent.
-        query: Raw query string without ``?``, sensitive values redacted.
+        query: Raw query string without `?`, sensitive values redacted.
         session_id: The session, None for control-plane calls and unknown sessions.
         clone: The clone, None for control-plane calls and unknown clones.
-        status: HTTP status of the answer; 499 if the caller went away before there was one.
-        duration_ms: Milliseconds from the request's head to the beginning of the answer.
+        status: HTTP status of the response; 499 if the caller went away before there was one.
+        duration_ms: Milliseconds from the request's head to the beginning of the response.
         received_headers: What reached the proxy, sensitive values redacted.
         clone_saw: What reached the clone, None if it was never asked.
     """
@@ -107,11 +104,7 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redactor:
-    """Removes secrets by name, and the known tokens wherever they stand.
-
-    Args:
-        secrets: Tokens that must not survive, even in a harmless-looking place.
-    """
+    """Removes sensitive values by name, and the known tokens wherever they stand."""
 
     __slots__ = ("_secrets",)
 
@@ -119,73 +112,44 @@ class Redactor:
         self._secrets = tuple(secrets)
 
     def text(self, raw: bytes) -> str:
-        """Decode a piece of the request head.
-
-        Args:
-            raw: Bytes as received.
-
-        Returns:
-            The text without any known token.
-        """
+        """Decode a piece of the request head, without any known token."""
         text = raw.decode("latin-1")
         for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
+            text = text.replace(secret, _REDACTED)
         return text
 
     def headers(self, raw: Iterable[tuple[bytes, bytes]]) -> RecordedHeaders:
-        """Copy header fields.
-
-        Args:
-            raw: Raw ASGI headers.
-
-        Returns:
-            The fields, sensitive values redacted.
-        """
+        """Copy header fields, sensitive values redacted."""
         names = ((name.decode("latin-1").lower(), value) for name, value in raw)
         return RecordedHeaders(
-            (name, REDACTED if _SENSITIVE.search(name) else self.text(value))
+            (name, _REDACTED if _SENSITIVE.search(name) else self.text(value))
             for name, value in names
         )
 
     def query(self, raw: bytes) -> str:
-        """Copy a query string.
-
-        Args:
-            raw: Raw query string.
-
-        Returns:
-            The string with sensitive values redacted, else byte for byte.
-        """
+        """Copy a query string byte for byte, except for sensitive values."""
         return "&".join(self._parameter(part) for part in self.text(raw).split("&"))
 
     @staticmethod
     def _parameter(part: str) -> str:
         name, equals, _ = part.partition("=")
         sensitive = equals and _SENSITIVE.search(unquote_plus(name))
-        return f"{name}={REDACTED}" if sensitive else part
+        return f"{name}={_REDACTED}" if sensitive else part
 
 
 class RequestLog:
     """The last records, safe to read from any thread."""
 
     def __init__(self) -> None:
-        self._records: deque[RecordedRequest] = deque(maxlen=MAX_RECORDS)
+        self._records: deque[RecordedRequest] = deque(maxlen=_MAX_RECORDS)
         self._lock = threading.Lock()
 
     def append(self, record: RecordedRequest) -> None:
-        """Add a record.
-
-        Args:
-            record: The newest record.
-        """
+        """Add the newest record; the oldest one goes once the log is full."""
         with self._lock:
             self._records.append(record)
 
     def snapshot(self) -> tuple[RecordedRequest, ...]:
-        """Copy the log.
-
-        Returns:
-            At most 1,000 records, oldest first.
-        """
+        """Copy the log, oldest first."""
         with self._lock:
             return tuple(self._records)

@@ -1,6 +1,6 @@
 """Operations on labels of repositories and issues (GitHub docs, rest/issues/labels).
 
-Owns their rules. It must not render or route.
+This module owns their rules. It must not render or route.
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _views
-from archal_lambda.local.github._call import Call, answer, no_content
-from archal_lambda.local.github._errors import GitHubError, not_found, validation_failed
-from archal_lambda.local.github._http import Resource
-from archal_lambda.local.github._issues import LabelName, label_names
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import (
+    Call,
+    GitHubError,
+    LabelName,
+    json_response,
+    label_names,
+    no_content,
+    not_found,
+    validation_failed,
+)
+from archal_lambda.local.clones.github.http import Resource
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Issue, Label, Repo
+    from archal_lambda.local.clones.github.model import Issue, Label, Repo
+
+__all__ = ["ROUTES"]
 
 _COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
@@ -41,7 +50,7 @@ class _IssueLabels(msgspec.Struct, frozen=True):
 
 def _list_labels(call: Call) -> Response:
     repo = call.repo()
-    return call.page(list(repo.labels.values()), lambda item: _views.label(call.base, repo, item))
+    return call.page(list(repo.labels.values()), lambda item: views.label(call.base, repo, item))
 
 
 def _create_label(call: Call) -> Response:
@@ -54,12 +63,12 @@ def _create_label(call: Call) -> Response:
     _check_color(body)
     label = call.state.add_label(repo, body.name)
     _apply(label, body)
-    return call.created(_views.label(call.base, repo, label))
+    return call.created(views.label(call.base, repo, label))
 
 
 def _get_label(call: Call) -> Response:
     repo = call.repo()
-    return answer(_views.label(call.base, repo, _find(call, repo)))
+    return json_response(views.label(call.base, repo, _find(call, repo)))
 
 
 def _patch_label(call: Call) -> Response:
@@ -74,7 +83,7 @@ def _patch_label(call: Call) -> Response:
     label.name = name
     repo.labels[name.lower()] = label
     _apply(label, body)
-    return answer(_views.label(call.base, repo, label))
+    return json_response(views.label(call.base, repo, label))
 
 
 def _delete_label(call: Call) -> Response:
@@ -89,7 +98,7 @@ def _delete_label(call: Call) -> Response:
 def _list_issue_labels(call: Call) -> Response:
     repo = call.repo()
     labels = call.issue(repo).labels
-    return call.page(labels, lambda item: _views.label(call.base, repo, item))
+    return call.page(labels, lambda item: views.label(call.base, repo, item))
 
 
 def _add_issue_labels(call: Call) -> Response:
@@ -128,7 +137,7 @@ def _remove_issue_label(call: Call) -> Response:
 
 def _changed(call: Call, repo: Repo, issue: Issue) -> Response:
     issue.updated_at = call.state.now()
-    return answer([_views.label(call.base, repo, label) for label in issue.labels])
+    return json_response([views.label(call.base, repo, label) for label in issue.labels])
 
 
 def _body_names(call: Call) -> list[str]:
@@ -159,7 +168,7 @@ ROUTES = (
         path="/repos/{owner}/{repo}/labels",
         handlers={"GET": _list_labels, "POST": _create_label},
     ),
-    # A label's name may hold a slash.
+    # A label's name may contain a slash.
     Resource(
         path="/repos/{owner}/{repo}/labels/{name:path}",
         handlers={"GET": _get_label, "PATCH": _patch_label, "DELETE": _delete_label},

@@ -1,8 +1,8 @@
-"""The runtime proxy: ``/runtime/{sessionId}/{cloneId}/api/{path}`` for every verb.
+"""The runtime proxy: `/runtime/{sessionId}/{cloneId}/api/{path}` for every verb.
 
-Owns the order of the checks and the hand-over to a clone. It must not decode what it passes on:
-path, query, headers and body reach the clone as they were sent, less the fields in
-:mod:`archal_lambda.local._headers`. Order of checks: Archal docs, guides/direct-api-access.
+This module owns the order of the checks (Archal docs, guides/direct-api-access) and the passing on of a request to its
+clone. It must not decode what it passes on: path, query, headers and body reach the clone as they were sent, except
+for the fields that `server.headers` stops.
 """
 
 from __future__ import annotations
@@ -13,20 +13,27 @@ import math
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from archal_lambda.local._answers import ApiError, bearer, envelope, payload_too_large, unauthorized
-from archal_lambda.local._app import MAX_BODY
-from archal_lambda.local._headers import for_caller, for_clone
-from archal_lambda.local._record import SeenByClone
+from archal_lambda.local.server.app import (
+    ApiError,
+    bearer,
+    envelope,
+    payload_too_large,
+    unauthorized,
+)
+from archal_lambda.local.server.headers import for_caller, for_clone
+from archal_lambda.local.server.records import SeenByClone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Scope
 
-    from archal_lambda.local._app import Exchange
-    from archal_lambda.local._catalogue import CloneKind
-    from archal_lambda.local._record import Redactor
-    from archal_lambda.local._sessions import Session, SessionStore
+    from archal_lambda.local.clones.kind import CloneKind
+    from archal_lambda.local.server.app import Exchange
+    from archal_lambda.local.server.records import Redactor
+    from archal_lambda.local.server.sessions import Session, SessionStore
+
+__all__ = ["Proxy"]
 
 _ROUTE_HEADER = b"x-route-authorization"
 
@@ -41,16 +48,7 @@ class _Target:
 
 
 class Proxy:
-    """Forwards authorized requests to in-process clones.
-
-    Args:
-        origin: Public origin of the server, for example ``http://127.0.0.1:8080``.
-        users: Token to user.
-        store: The sessions.
-        kinds: The catalogue.
-        clock: Gives epoch seconds.
-        redactor: Cleans what is recorded of the clone's view.
-    """
+    """Forwards authorized requests to in-process clones."""
 
     def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
@@ -71,11 +69,7 @@ class Proxy:
         self._running: dict[str, dict[str, ASGIApp]] = {}
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Answer one request below ``/runtime/``.
-
-        Args:
-            exchange: The request, its body read.
-        """
+        """Serve one request below `/runtime/`."""
         try:
             target = self._admit(exchange)
         except ApiError as error:
@@ -83,29 +77,17 @@ class Proxy:
             return
         if not self._store.spend(target.session):
             limit = target.session.rate_limit or 0
-            answer = target.kind.exhausted(limit, self._clock())
-            await answer(exchange.scope, exchange.replay, exchange.send)
+            response = target.kind.exhausted(limit, self._clock())
+            await response(exchange.scope, exchange.replay, exchange.send)
             return
         await self._forward(exchange, target)
 
     def base_url(self, session_id: str, clone: str) -> str:
-        """Compose a clone's public base URL.
-
-        Args:
-            session_id: The session.
-            clone: The clone id.
-
-        Returns:
-            The URL without a trailing slash.
-        """
+        """Compose a clone's public base URL, without a trailing slash."""
         return f"{self._origin}/runtime/{session_id}/{clone}/api"
 
     def forget(self, session_id: str) -> None:
-        """Drop the state of a session's clones.
-
-        Args:
-            session_id: A session that has ended.
-        """
+        """Drop the state of the clones of a session that has ended."""
         self._running.pop(session_id, None)
 
     def _admit(self, exchange: Exchange) -> _Target:
@@ -115,7 +97,7 @@ class Proxy:
             raise unauthorized("x-route-authorization")
         target = self._resolve(exchange, user)
         if exchange.body is None:
-            raise payload_too_large(MAX_BODY)
+            raise payload_too_large()
         return target
 
     def _resolve(self, exchange: Exchange, user: str) -> _Target:

@@ -1,6 +1,6 @@
 """Operations on accounts and repositories (GitHub docs, rest/users and rest/repos/repos).
 
-Owns their rules. It must not render or route.
+This module owns their rules, and the two shapes of an account that only they use. It must not route.
 """
 
 from __future__ import annotations
@@ -11,17 +11,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.github import _accounts
-from archal_lambda.local.github._call import Call, answer, no_content
-from archal_lambda.local.github._errors import not_found, validation_failed
-from archal_lambda.local.github._http import Resource
+from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github.call import (
+    Call,
+    json_response,
+    no_content,
+    not_found,
+    validation_failed,
+)
+from archal_lambda.local.clones.github.http import Resource
+from archal_lambda.local.clones.github.model import when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.responses import Response
 
-    from archal_lambda.local.github._model import Repo, User
+    from archal_lambda.local.clones.github.model import Repo, User
+
+__all__ = ["ROUTES"]
 
 _MAX_NAME = 100
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
@@ -47,14 +55,14 @@ class _RepoFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _CreateRepo(_RepoFields, frozen=True, kw_only=True):
-    """Body of ``POST /user/repos``."""
+    """Body of `POST /user/repos`."""
 
     name: str | None = None
     auto_init: bool = False
 
 
 class _PatchRepo(_RepoFields, frozen=True, kw_only=True):
-    """Body of ``PATCH /repos/{owner}/{repo}``."""
+    """Body of `PATCH /repos/{owner}/{repo}`."""
 
     name: str | None = None
     visibility: str | None = None
@@ -66,16 +74,14 @@ def _get_viewer(call: Call) -> Response:
     viewer = call.state.viewer
     public = _repos_of(call, viewer, private=False)
     private = len(_repos_of(call, viewer, private=True)) - len(public)
-    view = _accounts.private_user(
-        call.base, viewer, public_repos=len(public), private_repos=private
-    )
-    return answer(view)
+    view = _private_user(call.base, viewer, public_repos=len(public), private_repos=private)
+    return json_response(view)
 
 
 def _get_user(call: Call) -> Response:
     user = _find_user(call)
     count = len(_repos_of(call, user, private=False))
-    return answer(_accounts.public_user(call.base, user, public_repos=count))
+    return json_response(_public_user(call.base, user, public_repos=count))
 
 
 def _list_viewer_repos(call: Call) -> Response:
@@ -83,12 +89,12 @@ def _list_viewer_repos(call: Call) -> Response:
     wanted = call.query("visibility", "all")
     if wanted in {"public", "private"}:
         repos = [repo for repo in repos if repo.private == (wanted == "private")]
-    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+    return call.page(_sorted(call, repos), lambda repo: views.repo(call.base, repo))
 
 
 def _list_user_repos(call: Call) -> Response:
     repos = _repos_of(call, _find_user(call), private=False)
-    return call.page(_sorted(call, repos), lambda repo: _accounts.repo(call.base, repo))
+    return call.page(_sorted(call, repos), lambda repo: views.repo(call.base, repo))
 
 
 def _create_repo(call: Call) -> Response:
@@ -102,11 +108,11 @@ def _create_repo(call: Call) -> Response:
     if body.auto_init:
         readme = f"# {repo.name}\n" + (f"{repo.description}\n" if repo.description else "")
         call.state.commit(repo, "README.md", readme.encode(), message="Initial commit")
-    return call.created(_accounts.full_repo(call.base, repo))
+    return call.created(views.full_repo(call.base, repo))
 
 
 def _get_repo(call: Call) -> Response:
-    return answer(_accounts.full_repo(call.base, call.repo()))
+    return json_response(views.full_repo(call.base, call.repo()))
 
 
 def _patch_repo(call: Call) -> Response:
@@ -125,13 +131,50 @@ def _patch_repo(call: Call) -> Response:
     if body.visibility is not None:
         repo.private = body.visibility == "private"
     repo.updated_at = call.state.now()
-    return answer(_accounts.full_repo(call.base, repo))
+    return json_response(views.full_repo(call.base, repo))
 
 
 def _delete_repo(call: Call) -> Response:
     # Unlike other changes this one is allowed on an archived repository.
     del call.state.repos[call.repo().full_name.lower()]
     return no_content()
+
+
+def _public_user(base: str, account: User, *, public_repos: int) -> views.Json:
+    """Render a `public-user`."""
+    return {
+        **views.user(base, account),
+        "name": account.login.title(),
+        "company": None,
+        "blog": "",
+        "location": None,
+        "email": None,
+        "hireable": None,
+        "bio": None,
+        "twitter_username": None,
+        "public_repos": public_repos,
+        "public_gists": 0,
+        "followers": 0,
+        "following": 0,
+        "created_at": when(account.created_at),
+        "updated_at": when(account.created_at),
+    }
+
+
+def _private_user(base: str, account: User, *, public_repos: int, private_repos: int) -> views.Json:
+    """Render a `private-user`, what the account sees of itself."""
+    return {
+        **_public_user(base, account, public_repos=public_repos),
+        "user_view_type": "private",
+        "notification_email": None,
+        "private_gists": 0,
+        "total_private_repos": private_repos,
+        "owned_private_repos": private_repos,
+        "disk_usage": 0,
+        "collaborators": 0,
+        "two_factor_authentication": True,
+        "plan": {"name": "free", "space": 976562499, "collaborators": 0, "private_repos": 10000},
+    }
 
 
 def _find_user(call: Call) -> User:

@@ -1,7 +1,7 @@
 """LocalArchal: the stand-in as a context manager.
 
-Owns the public surface, the tokens and the wiring of the parts. It must not answer requests
-itself. It listens on 127.0.0.1 only; nothing it does reaches the network or the disk.
+This module owns the public surface, the tokens and the wiring of the parts. It must not answer requests itself, nor
+reach the network or the disk: it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local._app import FrontDoor
-from archal_lambda.local._catalogue import catalogue
-from archal_lambda.local._control import ControlPlane
-from archal_lambda.local._proxy import Proxy
-from archal_lambda.local._record import Redactor, RequestLog
-from archal_lambda.local._sessions import MAX_TTL, SessionStore
-from archal_lambda.local._thread import HOST, ServerThread, listen
+from archal_lambda.local.clones.kind import catalogue
+from archal_lambda.local.server.app import FrontDoor
+from archal_lambda.local.server.control import ControlPlane
+from archal_lambda.local.server.proxy import Proxy
+from archal_lambda.local.server.records import Redactor, RequestLog
+from archal_lambda.local.server.sessions import MAX_TTL, SessionStore
+from archal_lambda.local.server.thread import HOST, ServerThread, listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from archal_lambda.local._record import RecordedRequest
+    from archal_lambda.local.server.records import RecordedRequest
+
+__all__ = ["LocalArchal"]
 
 _MAX_PORT = 65535
 _CLONE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -39,18 +41,18 @@ _OTHER_USER = "user-other"
 class LocalArchal:
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
-    The session made at the start lives for a day, the longest the contract allows. Everything is in
-    memory; stopping forgets it, except :attr:`requests`.
+    The session made at the start lives for a day, the longest the contract allows. Everything is in memory; stopping
+    forgets it, except `requests`.
 
     Args:
-        clones: Clones of the ready session. Those in ``extra_clones`` are always part of it.
+        clones: Clones of the ready session. Those in `extra_clones` are always part of it.
         port: TCP port on 127.0.0.1, 0 for any free one.
-        startup_delay: Seconds each session stays ``starting``.
+        startup_delay: Seconds each session stays `starting`.
         clock: Gives epoch seconds; sessions and clones take their time from it.
-        on_request: Called with every record as it is made, on the server's thread. It delays the
-            answer, so it should be quick.
-        extra_clones: Clone id to a factory that is given the clone's public base URL and returns
-            an ASGI application. It is called once per session, at the first request.
+        on_request: Called with every record as it is made, on the server's thread. It delays the response, so it
+            should be quick.
+        extra_clones: Clone id to a factory that is given the clone's public base URL and returns an ASGI application.
+            It is called once per session, at the first request.
 
     Raises:
         ConfigurationError: An argument is out of range or names an unknown clone.
@@ -147,7 +149,7 @@ class LocalArchal:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """The last 1,000 requests in order, control-plane calls included, without secrets."""
+        """The last 1,000 requests in order, including control-plane calls, without secrets."""
         return self._log.snapshot()
 
     @property

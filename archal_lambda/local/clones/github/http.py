@@ -1,6 +1,6 @@
 """How the clone speaks HTTP: routing, credentials, and rate-limit headers.
 
-Owns everything that is the same for every operation. It must not know any single operation.
+This module owns everything that happens before and after an operation. It must not know any single operation.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from archal_lambda.local.github._call import Call
-from archal_lambda.local.github._errors import (
-    DOCS,
+from archal_lambda.local.clones.github.call import (
+    Call,
     GitHubError,
     bad_credentials,
     not_found,
+    rate_limit_exceeded,
     requires_authentication,
 )
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from archal_lambda.local.github._call import Clone
+    from archal_lambda.local.clones.github.call import Clone
+
+__all__ = ["Resource", "create_router", "rate_limited"]
 
 _HOURLY = 5000
 _HOUR = 3600
@@ -38,29 +40,15 @@ _SCHEMES = frozenset({"bearer", "token", "basic"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One path with its operations.
-
-    Args:
-        path: Starlette path template.
-        handlers: HTTP method to operation.
-        public: Whether reading needs no credential.
-    """
+    """One path template with its operations by method."""
 
     path: str
     handlers: Mapping[str, Callable[[Call], Response]]
-    public: bool = True
+    public: bool = True  # reading needs no credential
 
 
 def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
-    """Make the application of one clone.
-
-    Args:
-        clone: The clone that answers.
-        resources: Its operations.
-
-    Returns:
-        An ASGI application; whatever it does not know is GitHub's 404.
-    """
+    """Make the application of one clone; what it does not know is GitHub's 404."""
     app = Starlette(routes=[_route(clone, resource) for resource in resources])
 
     async def refuse(_request: Request, error: Exception) -> Response:
@@ -75,22 +63,8 @@ def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
 
 
 def rate_limited(limit: int, now: float) -> Response:
-    """Answer as GitHub does once the rate limit is spent.
-
-    Args:
-        limit: The budget that is spent.
-        now: Epoch seconds.
-
-    Returns:
-        429 with ``retry-after`` and ``x-ratelimit-*`` (GitHub docs,
-        rest/using-the-rest-api/rate-limits-for-the-rest-api).
-    """
-    refusal = GitHubError(
-        429,
-        "API rate limit exceeded for user ID 1.",
-        documentation_url=f"{DOCS}/overview/rate-limits-for-the-rest-api",
-        headers={"retry-after": "60", **_rate_headers(limit, limit, now)},
-    )
+    """Respond as GitHub does once a rate limit is spent."""
+    refusal = rate_limit_exceeded({"retry-after": "60", **_rate_headers(limit, limit, now)})
     response = Response(msgspec.json.encode(refusal.body), 429, headers=refusal.headers)
     response.headers["content-type"] = "application/json; charset=utf-8"
     return response

@@ -1,49 +1,73 @@
 """The control plane: sessions, catalogue and the caller's identity.
 
-Owns the routes of ``https://archal.ai`` a client needs (Archal OpenAPI 0.3.0), their statuses and
-the SessionSummary on the wire. It must not keep state: sessions live in the store.
+This module owns the routes of `https://archal.ai` that a client needs, their statuses, and every rule about the body of
+`POST /api/sessions` (Archal OpenAPI 0.3.0). It must not keep state: sessions live in the store.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from archal_lambda.local._answers import (
+from archal_lambda.local.server.app import (
     ApiError,
     bearer,
     envelope,
-    json_answer,
+    json_response,
     payload_too_large,
     unauthorized,
 )
-from archal_lambda.local._app import MAX_BODY
-from archal_lambda.local._create import (
-    check_idempotency_key,
-    fingerprint,
-    parse_create,
-    resolve_seeds,
-)
-from archal_lambda.local._sessions import DEFAULT_TTL, IdempotencyConflictError
+from archal_lambda.local.server.sessions import DEFAULT_TTL, MAX_TTL, ReusedKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
-    from archal_lambda.local._app import Exchange
-    from archal_lambda.local._catalogue import CloneKind
-    from archal_lambda.local._create import CreateSession
-    from archal_lambda.local._proxy import Proxy
-    from archal_lambda.local._sessions import Session, SessionStore
+    from archal_lambda.local.clones.kind import CloneKind
+    from archal_lambda.local.server.app import Exchange
+    from archal_lambda.local.server.proxy import Proxy
+    from archal_lambda.local.server.sessions import Session, SessionStore
+
+__all__ = ["ControlPlane"]
 
 _BODY = "archal.body"
+_MAX_KEY = 200  # characters (Archal OpenAPI 0.3.0, parameter IdempotencyKey)
+_SHOWN = 60
+_MAX_MESSAGE = 300
+
+_JsonObject = dict[str, object]
+
+
+class _CreateSession(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """`CreateSessionRequest`; what this stand-in cannot act on is kept."""
+
+    clones: Annotated[list[str], msgspec.Meta(min_length=1)]
+    scenario_id: str | msgspec.UnsetType = msgspec.UNSET
+    preflight_only: bool = False
+    transport: str = "cloud"
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL)] | msgspec.UnsetType = msgspec.UNSET
+    scenario_run_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    rate_limit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | msgspec.UnsetType = msgspec.UNSET
+    routing: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+    seeds: dict[str, str] = {}
+    source: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+    credential: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+    run_config: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+    scenario_draft: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+    run_project: _JsonObject | msgspec.UnsetType = msgspec.UNSET
+
+
+_DECODER = msgspec.json.Decoder(_CreateSession)
+_CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +78,7 @@ class _Call:
 
 
 class ControlPlane:
-    """Answers everything that is not below ``/runtime/``.
-
-    Args:
-        users: Token to user.
-        store: The sessions.
-        kinds: The catalogue.
-        clock: Gives epoch seconds.
-        proxy: Knows the clones' URLs and holds their state.
-    """
+    """Serves everything that is not below `/runtime/`."""
 
     def __init__(
         self,
@@ -87,15 +103,11 @@ class ControlPlane:
             ],
             exception_handlers={ApiError: _refuse, HTTPException: _refuse_route},
         )
-        # A redirect would be one more answer the API does not document.
+        # A redirect would be a response that the API does not document.
         self._app.router.redirect_slashes = False
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Answer one control-plane request.
-
-        Args:
-            exchange: The request, its body read.
-        """
+        """Serve one control-plane request."""
         exchange.scope[_BODY] = exchange.body
         await self._app(exchange.scope, exchange.replay, exchange.send)
 
@@ -112,11 +124,11 @@ class ControlPlane:
             raise unauthorized("Authorization")
         body: bytes | None = request.scope[_BODY]
         if body is None:
-            raise payload_too_large(MAX_BODY)
+            raise payload_too_large()
         return _Call(request=request, user=user, body=body)
 
     def _me(self, call: _Call) -> Response:
-        return json_answer(
+        return json_response(
             {
                 "userId": call.user,
                 "email": None,
@@ -128,31 +140,31 @@ class ControlPlane:
 
     def _list_clones(self, _call: _Call) -> Response:
         clones = [{"id": kind.id, "seeds": kind.seeds} for kind in self._kinds.values()]
-        return json_answer({"clones": clones})
+        return json_response({"clones": clones})
 
     def _list_sessions(self, call: _Call) -> Response:
         active = self._store.active(owner=call.user, now=self._clock())
-        return json_answer({"sessions": [self._summary(session) for session in active]})
+        return json_response({"sessions": [self._summary(session) for session in active]})
 
     def _create(self, call: _Call) -> Response:
         key = call.request.headers.get("idempotency-key")
-        check_idempotency_key(key)
-        request = parse_create(call.body)
-        seeds = resolve_seeds(request, self._kinds)
+        _check_idempotency_key(key)
+        request = _parse_create(call.body)
+        seeds = _resolve_seeds(request, self._kinds)
         if key is None:
-            return json_answer(self._summary(self._start(call, request, seeds)))
-        spelled = fingerprint(request)
+            return json_response(self._summary(self._start(call, request, seeds)))
+        spelled = _fingerprint(request)
         try:
             session = self._store.replay(owner=call.user, key=key, fingerprint=spelled)
-        except IdempotencyConflictError:
+        except ReusedKeyError:
             message = "the Idempotency-Key was used for another request"
             raise ApiError(409, "idempotency_key_reuse", message) from None
         if session is None:
             session = self._start(call, request, seeds)
             self._store.remember(session, key=key, fingerprint=spelled)
-        return json_answer(self._summary(session))
+        return json_response(self._summary(session))
 
-    def _start(self, call: _Call, request: CreateSession, seeds: Mapping[str, str]) -> Session:
+    def _start(self, call: _Call, request: _CreateSession, seeds: Mapping[str, str]) -> Session:
         return self._store.create(
             owner=call.user,
             seeds=seeds,
@@ -163,7 +175,7 @@ class ControlPlane:
         )
 
     def _get(self, call: _Call) -> Response:
-        return json_answer(self._summary(self._owned(call)))
+        return json_response(self._summary(self._owned(call)))
 
     def _delete(self, call: _Call) -> Response:
         session, now = self._owned(call), self._clock()
@@ -182,41 +194,8 @@ class ControlPlane:
         return session
 
     def _summary(self, session: Session) -> dict[str, object]:
-        now = self._clock()
         bases = {name: self._proxy.base_url(session.id, name) for name in session.clones}
-        ended_at = session.ended_at(now)
-        return {
-            "sessionId": session.id,
-            "status": session.status(now),
-            "alive": session.status(now) == "running",
-            "cloneIds": session.clones,
-            "endpoints": bases,
-            "apiBaseUrls": bases,
-            "mcp": {},
-            "resolvedSeeds": session.seeds,
-            "evidence": {},
-            "runtimeProvider": "local",
-            "scenarioId": session.scenario_id,
-            "batchId": None,
-            "batchSuiteName": None,
-            "createdAt": timestamp(session.created_at),
-            "expiresAt": timestamp(session.expires_at),
-            "endedAt": None if ended_at is None else timestamp(ended_at),
-            "lastError": None,
-        }
-
-
-def timestamp(seconds: float) -> str:
-    """Spell a moment as RFC 3339 in UTC.
-
-    Args:
-        seconds: Epoch seconds.
-
-    Returns:
-        For example ``2026-01-31T08:00:00.000Z``.
-    """
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return session.summary(self._clock(), bases=bases)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
@@ -232,3 +211,42 @@ async def _refuse_route(_request: Request, error: Exception) -> Response:
     else:
         refusal = ApiError(404, "not_found", "there is no such route")
     return envelope(refusal)
+
+
+def _parse_create(body: bytes) -> _CreateSession:
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise ApiError(400, "invalid_request", str(error)[:_MAX_MESSAGE]) from None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # UnicodeDecodeError quotes the body, so its own text is not passed on.
+        raise ApiError(400, "invalid_json", "the body must be a JSON object in UTF-8") from None
+
+
+def _fingerprint(request: _CreateSession) -> bytes:
+    # One canonical spelling, so that two requests are compared by value.
+    return _CANONICAL.encode(request)
+
+
+def _resolve_seeds(request: _CreateSession, kinds: Mapping[str, CloneKind]) -> dict[str, str]:
+    # In the order asked for; a clone named twice counts once.
+    for name in request.clones:
+        if name not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise _invalid("clones", f"unknown clone {name[:_SHOWN]!r}; available: {known}")
+    for name, seed in request.seeds.items():
+        if name not in request.clones:
+            raise _invalid("seeds", f"{name[:_SHOWN]!r} is not among clones")
+        if seed not in kinds[name].seeds:
+            known = ", ".join(kinds[name].seeds)
+            raise _invalid("seeds", f"unknown {name} seed {seed[:_SHOWN]!r}; available: {known}")
+    return {name: request.seeds.get(name, kinds[name].seeds[0]) for name in request.clones}
+
+
+def _check_idempotency_key(key: str | None) -> None:
+    if key is not None and len(key) > _MAX_KEY:
+        raise _invalid("Idempotency-Key", f"at most {_MAX_KEY} characters are allowed")
+
+
+def _invalid(field: str, reason: str) -> ApiError:
+    return ApiError(400, "invalid_request", f"{field}: {reason}")

@@ -1,7 +1,7 @@
-"""The objects the clone remembers: accounts, repositories and what hangs on them.
+"""The objects the clone remembers: accounts, repositories and what belongs to them.
 
-Owns their fields and what follows from fields alone. It must not know HTTP or JSON, nor make ids or
-read a clock: :mod:`._state` does.
+This module owns their fields and what follows from fields alone. It must not know HTTP or JSON, make ids or read a
+clock: `state` does.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import dataclasses
 import datetime as dt
 import hashlib
 
-DEFAULT_LABEL_COLOR = "ededed"
-
-DEFAULT_LABELS = (
-    ("bug", "d73a4a", "Something isn't working"),
-    ("documentation", "0075ca", "Improvements or additions to documentation"),
-    ("duplicate", "cfd3d7", "This issue or pull request already exists"),
-    ("enhancement", "a2eeef", "New feature or request"),
-    ("good first issue", "7057ff", "Good for newcomers"),
-    ("help wanted", "008672", "Extra attention is needed"),
-    ("invalid", "e4e669", "This doesn't seem right"),
-    ("question", "d876e3", "Further information is requested"),
-    ("wontfix", "ffffff", "This will not be worked on"),
-)
-"""Name, color and description of the labels every new repository has."""
+__all__ = [
+    "Comment",
+    "Commit",
+    "Issue",
+    "Label",
+    "Repo",
+    "Signature",
+    "User",
+    "blob_sha",
+    "commit_sha",
+    "tree_sha",
+    "when",
+]
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -46,7 +45,7 @@ class Label:
 
     id: int
     name: str
-    color: str = DEFAULT_LABEL_COLOR
+    color: str
     description: str | None = None
     default: bool = False
 
@@ -140,66 +139,28 @@ class Repo:
         return sum(issue.state == "open" for issue in self.issues.values())
 
     def comments_of(self, issue: Issue) -> list[Comment]:
-        """List the comments of an issue, oldest first.
-
-        Args:
-            issue: One of its issues.
-
-        Returns:
-            The comments.
-        """
+        """List the comments of an issue, oldest first."""
         return [comment for comment in self.comments.values() if comment.issue is issue]
 
 
 def when(seconds: float) -> str:
-    """Spell a moment as GitHub does, in UTC and whole seconds.
-
-    Args:
-        seconds: Epoch seconds.
-
-    Returns:
-        For example ``2026-01-31T08:00:00Z``.
-    """
+    """Spell a moment as GitHub does: in UTC and whole seconds."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def blob_sha(content: bytes) -> str:
-    """Hash a file as git hashes a blob.
-
-    Args:
-        content: The file.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a file as git hashes a blob."""
     return _sha1(b"blob %d\x00" % len(content) + content)
 
 
 def tree_sha(files: dict[str, bytes]) -> str:
-    """Hash a set of files; equal sets hash equal, but not as git hashes trees.
-
-    Args:
-        files: Path to content.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a set of files; equal sets hash equal, but not as git hashes trees."""
     lines = (f"{path}\x00{blob_sha(files[path])}\n" for path in sorted(files))
     return _sha1("".join(lines).encode("utf-8", "surrogatepass"))
 
 
 def commit_sha(tree: str, parent: str | None, message: str, number: int) -> str:
-    """Hash a commit; ``number`` keeps equal commits apart.
-
-    Args:
-        tree: Hash of its files.
-        parent: Hash of the commit before.
-        message: Its message.
-        number: Any number that no other commit has.
-
-    Returns:
-        Forty hexadecimal digits.
-    """
+    """Hash a commit; a `number` that no other commit has keeps equal ones apart."""
     return _sha1(f"{tree} {parent} {number} {message}".encode("utf-8", "surrogatepass"))
 
 

@@ -1,17 +1,20 @@
-"""GitHub's JSON shapes of accounts and repositories.
+"""GitHub's JSON shapes of accounts, repositories, issues, comments and labels.
 
-Owns their field names and URL templates, as in GitHub's OpenAPI description. It must not change
-anything it is given.
+This module owns their field names and URL templates, as in GitHub's OpenAPI description. It must not change anything
+it is given. URLs begin with `base`; each function names GitHub's schema.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from archal_lambda.local.github._model import when
+from archal_lambda.local.clones.github.model import when
 
 if TYPE_CHECKING:
-    from archal_lambda.local.github._model import Repo, User
+    from archal_lambda.local.clones.github.model import Comment, Issue, Label, Repo, User
+
+__all__ = ["Json", "comment", "full_repo", "issue", "label", "repo", "repo_url", "user"]
 
 Json = dict[str, object]
 
@@ -66,17 +69,11 @@ _REPO_URLS = {
     "trees_url": "/git/trees{/sha}",
 }
 
+_REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+
 
 def user(base: str, account: User) -> Json:
-    """Render a ``simple-user``.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `simple-user`."""
     url = f"{base}/users/{account.login}"
     return {
         "login": account.login,
@@ -93,85 +90,13 @@ def user(base: str, account: User) -> Json:
     }
 
 
-def public_user(base: str, account: User, *, public_repos: int) -> Json:
-    """Render a ``public-user``.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-        public_repos: How many it has.
-
-    Returns:
-        The JSON object.
-    """
-    return {
-        **user(base, account),
-        "name": account.login.title(),
-        "company": None,
-        "blog": "",
-        "location": None,
-        "email": None,
-        "hireable": None,
-        "bio": None,
-        "twitter_username": None,
-        "public_repos": public_repos,
-        "public_gists": 0,
-        "followers": 0,
-        "following": 0,
-        "created_at": when(account.created_at),
-        "updated_at": when(account.created_at),
-    }
-
-
-def private_user(base: str, account: User, *, public_repos: int, private_repos: int) -> Json:
-    """Render a ``private-user``, what the account sees of itself.
-
-    Args:
-        base: What URLs begin with.
-        account: The account.
-        public_repos: How many it has.
-        private_repos: How many it has.
-
-    Returns:
-        The JSON object.
-    """
-    return {
-        **public_user(base, account, public_repos=public_repos),
-        "user_view_type": "private",
-        "notification_email": None,
-        "private_gists": 0,
-        "total_private_repos": private_repos,
-        "owned_private_repos": private_repos,
-        "disk_usage": 0,
-        "collaborators": 0,
-        "two_factor_authentication": True,
-        "plan": {"name": "free", "space": 976562499, "collaborators": 0, "private_repos": 10000},
-    }
-
-
 def repo_url(base: str, repository: Repo) -> str:
-    """Give the API URL of a repository.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The URL, without a trailing slash.
-    """
+    """Give the API URL of a repository, without a trailing slash."""
     return f"{base}/repos/{repository.full_name}"
 
 
 def repo(base: str, repository: Repo) -> Json:
-    """Render a ``repository``, as in lists.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `repository`, as in lists."""
     url = repo_url(base, repository)
     web = f"{base}/{repository.full_name}"
     counts = {"forks": 0, "open_issues": repository.open_issues, "watchers": 0}
@@ -223,15 +148,7 @@ def repo(base: str, repository: Repo) -> Json:
 
 
 def full_repo(base: str, repository: Repo) -> Json:
-    """Render a ``full-repository``, as alone.
-
-    Args:
-        base: What URLs begin with.
-        repository: The repository.
-
-    Returns:
-        The JSON object.
-    """
+    """Render a `full-repository`, as alone."""
     return {
         **repo(base, repository),
         "allow_squash_merge": True,
@@ -242,3 +159,79 @@ def full_repo(base: str, repository: Repo) -> Json:
         "network_count": 0,
         "subscribers_count": 0,
     }
+
+
+def label(base: str, repository: Repo, item: Label) -> Json:
+    """Render a `label`."""
+    return {
+        "id": item.id,
+        "node_id": f"LA_{item.id:08d}",
+        "url": f"{repo_url(base, repository)}/labels/{quote(item.name, safe='')}",
+        "name": item.name,
+        "color": item.color,
+        "default": item.default,
+        "description": item.description,
+    }
+
+
+def issue(base: str, repository: Repo, item: Issue) -> Json:
+    """Render an `issue`."""
+    home = repo_url(base, repository)
+    url = f"{home}/issues/{item.number}"
+    assignees = [user(base, account) for account in item.assignees]
+    return {
+        "id": item.id,
+        "node_id": f"I_{item.id:08d}",
+        "url": url,
+        "repository_url": home,
+        "labels_url": f"{url}/labels{{/name}}",
+        "comments_url": f"{url}/comments",
+        "events_url": f"{url}/events",
+        "html_url": f"{base}/{repository.full_name}/issues/{item.number}",
+        "number": item.number,
+        "state": item.state,
+        "state_reason": item.state_reason,
+        "title": item.title,
+        "body": item.body,
+        "user": user(base, item.author),
+        "labels": [label(base, repository, one) for one in item.labels],
+        "assignee": assignees[0] if assignees else None,
+        "assignees": assignees,
+        "milestone": None,
+        "locked": False,
+        "active_lock_reason": None,
+        "comments": len(repository.comments_of(item)),
+        "closed_at": None if item.closed_at is None else when(item.closed_at),
+        "closed_by": None if item.closed_by is None else user(base, item.closed_by),
+        "created_at": when(item.created_at),
+        "updated_at": when(item.updated_at),
+        "author_association": "OWNER" if item.author is repository.owner else "NONE",
+        "performed_via_github_app": None,
+        "reactions": _reactions(url),
+        "timeline_url": f"{url}/timeline",
+    }
+
+
+def comment(base: str, repository: Repo, item: Comment) -> Json:
+    """Render an `issue-comment`."""
+    home = repo_url(base, repository)
+    url = f"{home}/issues/comments/{item.id}"
+    web = f"{base}/{repository.full_name}/issues/{item.issue.number}"
+    return {
+        "id": item.id,
+        "node_id": f"IC_{item.id:08d}",
+        "url": url,
+        "html_url": f"{web}#issuecomment-{item.id}",
+        "issue_url": f"{home}/issues/{item.issue.number}",
+        "body": item.body,
+        "user": user(base, item.author),
+        "created_at": when(item.created_at),
+        "updated_at": when(item.updated_at),
+        "author_association": "OWNER" if item.author is repository.owner else "NONE",
+        "performed_via_github_app": None,
+        "reactions": _reactions(url),
+    }
+
+
+def _reactions(url: str) -> Json:
+    return {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)}
