@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 
 import archal_lambda
-from archal_lambda.cli._function import Function
 from archal_lambda.cli._invoke import local_session
+from archal_lambda.invoke import Function
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
-    from archal_lambda.cli._function import Outcome
+    from archal_lambda.invoke import Outcome
     from archal_lambda.local import RecordedHeaders, RecordedRequest
 
 __all__ = ["demo"]

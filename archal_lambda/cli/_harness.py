@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from archal_lambda.cli._template import find_function
 from archal_lambda.core.settings import process_environ
+from archal_lambda.invoke import find_function
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archal_lambda.cli._function import Outcome
+    from archal_lambda.invoke import Outcome
 
 __all__ = ["harness"]
 

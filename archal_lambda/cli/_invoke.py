@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archal_lambda.cli._local import request_line
-from archal_lambda.cli._template import find_function
 from archal_lambda.client import ArchalClient
 from archal_lambda.core.settings import Settings
+from archal_lambda.invoke import find_function
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
