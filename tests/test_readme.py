@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archal_lambda.cli._app import run
+from archal_lambda.cli.app import run
 from archal_lambda.edge import settings_from_env
 from archal_lambda.local import LocalArchal
 from archal_lambda.testing import LocalContext
