@@ -59,10 +59,9 @@ def run(args: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 for success, 2 for wrong usage, 1 for everything else.
     """
+    # An exception ends children, too; the default would leave them behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(
-            number, _end
-        )  # an exception ends children, too; the default would leave them behind
+        signal.signal(number, _end)
     try:
         result = app.main(args, prog_name="archal-lambda", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

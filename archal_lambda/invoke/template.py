@@ -47,9 +47,8 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     resources = _mapping(document.get("Resources"))
     known = [key for key, value in resources.items() if _is_function(value)]
     if name not in known:
-        raise TemplateError(
-            f"{template} has no function {name}; it has {', '.join(known) or 'none'}"
-        )
+        others = ", ".join(known) or "no functions"
+        raise TemplateError(f"{template} has no function {name}; it has {others}")
     parameters = _mapping(document.get("Parameters"))
     shared = _mapping(_mapping(document.get("Globals")).get("Function"))
     resource = _mapping(resources[name])

@@ -105,9 +105,9 @@ def test_a_function_without_python_code_is_refused(cli, project, name):
         ("a: {", "is not a SAM template"),
         ("a: " + "[" * 9_999, "is not a SAM template"),
         ("\udcff", "is not a SAM template"),
-        ("Resources:", "has no function F; it has none"),
-        ("Resources: [F]", "has no function F; it has none"),
-        ("Resources: {F: F}", "has no function F; it has none"),
+        ("Resources:", "has no function F; it has no functions"),
+        ("Resources: [F]", "has no function F; it has no functions"),
+        ("Resources: {F: F}", "has no function F; it has no functions"),
         ("{Globals: 1, Resources: {F: {Type: AWS::Serverless::Function}}}", "F has no Handler"),
     ],
 )
