@@ -31,7 +31,7 @@ RANKS = [
     {"clones"},
     {"sessions"},
     {"client", "aio.*", ""},
-    {"powertools", "edge", "routing.*"},
+    {"powertools", "edge", "routing.*", "invoke.*"},
     {"handlers.*", "cli.*", "testing.*"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
@@ -67,7 +67,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def room(name):
     """The rank's name of a module: its own, or its package's with `.*`."""
     top = name.partition(".")[0]
-    return f"{top}.*" if top in {"aio", "handlers", "cli", "testing", "routing", "local"} else name
+    rooms = {"aio", "handlers", "cli", "invoke", "testing", "routing", "local"}
+    return f"{top}.*" if top in rooms else name
 
 
 def imports(path):

@@ -32,6 +32,8 @@ PARTS = {
     "archal_lambda.powertools",
     "archal_lambda.cli",
     "archal_lambda.handlers",
+    "archal_lambda.invoke",
+    "archal_lambda.testing",
 }
 
 
@@ -59,6 +61,10 @@ def loaded(statement):
             HEAVY | NETWORK | PARTS,
         ),
         ("from archal_lambda.transports.mock import MockTransport", HEAVY | NETWORK | PARTS),
+        (
+            "from archal_lambda.testing import LocalContext",
+            (HEAVY | NETWORK | CORE | PARTS | {"uuid"}) - {"archal_lambda.testing"},
+        ),
         ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.sessions"}),
         ("from archal_lambda import ArchalClient", HEAVY | PARTS),
         (

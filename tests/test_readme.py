@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from archal_lambda.cli._app import run
+from archal_lambda.cli.app import run
 from archal_lambda.edge import settings_from_env
-from archal_lambda.local import LocalArchal, LocalContext
+from archal_lambda.local import LocalArchal
+from archal_lambda.testing import LocalContext
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

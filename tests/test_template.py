@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from archal_lambda.cli._template import find_function
+from archal_lambda.invoke import find_function
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archal_lambda.cli._app import run
+from archal_lambda.cli.app import run
 from archal_lambda.local import LocalArchal
 
 

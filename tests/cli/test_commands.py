@@ -128,7 +128,7 @@ def test_a_failed_invocation_is_one_line_and_lambdas_error_object(
     [
         (("invoke", "Nope"), "no function Nope; it has Slow"),
         (("invoke", "Nope", "-t", "none.yaml"), "there is no none.yaml"),
-        (("invoke", "Nope", "-t", "mine.py"), "is no SAM template"),
+        (("invoke", "Nope", "-t", "mine.py"), "is not a SAM template"),
         (("invoke", "mine.echo", "-e", "mine.py"), "mine.py is not JSON"),
         (("invoke", "mine.echo", "-e", "none.json"), "does not exist"),
         (("call", "github"), "Missing argument"),

@@ -100,14 +100,14 @@ def test_a_function_without_python_code_is_refused(cli, project, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no SAM template"),
-        ("[]", "is no SAM template"),
-        ("a: {", "is no SAM template"),
-        ("a: " + "[" * 9_999, "is no SAM template"),
-        ("\udcff", "is no SAM template"),
-        ("Resources:", "has no function F; it has none"),
-        ("Resources: [F]", "has no function F; it has none"),
-        ("Resources: {F: F}", "has no function F; it has none"),
+        ("", "is not a SAM template"),
+        ("[]", "is not a SAM template"),
+        ("a: {", "is not a SAM template"),
+        ("a: " + "[" * 9_999, "is not a SAM template"),
+        ("\udcff", "is not a SAM template"),
+        ("Resources:", "has no function F; it has no functions"),
+        ("Resources: [F]", "has no function F; it has no functions"),
+        ("Resources: {F: F}", "has no function F; it has no functions"),
         ("{Globals: 1, Resources: {F: {Type: AWS::Serverless::Function}}}", "F has no Handler"),
     ],
 )

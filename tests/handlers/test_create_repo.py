@@ -12,7 +12,8 @@ import pytest
 
 from archal_lambda import Clones, Response
 from archal_lambda.handlers import create_repo
-from archal_lambda.local import LocalArchal, LocalContext
+from archal_lambda.local import LocalArchal
+from archal_lambda.testing import LocalContext
 from archal_lambda.transports.mock import MockTransport
 
 EVENT = json.loads((Path(__file__).parents[2] / "events/create_repo.json").read_text())

@@ -11,8 +11,9 @@ import pytest
 
 from archal_lambda import ArchalClient, ArchalError, RequestTimeout
 from archal_lambda.handlers import agent, scenario_worker, session_lifecycle, session_sweeper
-from archal_lambda.local import LocalArchal, LocalContext
+from archal_lambda.local import LocalArchal
 from archal_lambda.sessions import Sessions
+from archal_lambda.testing import LocalContext
 
 EVENTS = Path(__file__).parents[2] / "events"
 

@@ -12,7 +12,8 @@ from support.faults.server import FaultServer
 
 from archal_lambda import ArchalError, Clones
 from archal_lambda.handlers import asyncio_report, lambda_edge
-from archal_lambda.local import LocalArchal, LocalContext
+from archal_lambda.local import LocalArchal
+from archal_lambda.testing import LocalContext
 
 
 @pytest.fixture

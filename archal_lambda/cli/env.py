@@ -1,4 +1,7 @@
-"""`archal-lambda env`: the settings for another tool."""
+"""`archal-lambda env`: the settings for another tool.
+
+This module owns the forms that other tools read. It must not print a secret unless asked to.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import shlex
 
 import click
 
-from archal_lambda.core.redact import REDACTED
-from archal_lambda.core.settings import Settings
+from archal_lambda import Secret, Settings
 
 __all__ = ["as_text", "env"]
+
+_REDACTED = str(Secret(""))
 
 
 @click.command()
@@ -24,7 +28,7 @@ __all__ = ["as_text", "env"]
 )
 @click.option("--show-secrets", is_flag=True, help="Print tokens instead of a marker.")
 def env(form: str, *, show_secrets: bool) -> None:
-    """Print the current settings as variables for a shell, a .env file or SAM."""
+    """Print the settings as variables for a shell, a .env file or SAM."""
     variables = Settings.from_env().variables()
     hidden = [name for name in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN") if name in variables]
     if hidden and not show_secrets:
@@ -64,8 +68,8 @@ def _quoted(value: str) -> str:
 def _hide(variables: dict[str, str]) -> dict[str, str]:
     hidden: dict[str, str] = {}
     if "ARCHAL_TOKEN" in variables:
-        hidden["ARCHAL_TOKEN"] = REDACTED
+        hidden["ARCHAL_TOKEN"] = _REDACTED
     if "AGENT_ROUTE_HEADERS" in variables:
         names = json.loads(variables["AGENT_ROUTE_HEADERS"])
-        hidden["AGENT_ROUTE_HEADERS"] = json.dumps(dict.fromkeys(names, REDACTED))
+        hidden["AGENT_ROUTE_HEADERS"] = json.dumps(dict.fromkeys(names, _REDACTED))
     return hidden

@@ -1,4 +1,7 @@
-"""`archal-lambda demo`: the whole thing once, offline."""
+"""`archal-lambda demo`: the whole thing once, offline.
+
+This module owns what the demonstration shows. It must not need a network or an account.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 
 import archal_lambda
-from archal_lambda.cli._function import Function
-from archal_lambda.cli._invoke import local_session
+from archal_lambda.cli.local import local_session
+from archal_lambda.invoke import Function
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
-    from archal_lambda.cli._function import Outcome
+    from archal_lambda.invoke import Outcome
     from archal_lambda.local import RecordedHeaders, RecordedRequest
 
 __all__ = ["demo"]
@@ -28,7 +31,7 @@ _CREATED = 201
 
 @click.command()
 def demo() -> int:
-    """Create a repository on a local GitHub clone, with a real handler, offline."""
+    """Create a repository on an offline GitHub, with a real handler."""
     console = Console(highlight=False, soft_wrap=True)
     event = json.loads(_event_file().read_text(encoding="utf-8"))
     with LocalArchal() as archal:
@@ -53,12 +56,12 @@ def _step(console: Console, text: str) -> None:
 def _show(console: Console, outcome: Outcome, calls: list[RecordedRequest]) -> None:
     console.print("\n[bold]The handler's log[/]")
     console.print(escape(outcome.log.strip()))
-    console.print("\n[bold]The handler's answer[/]")
+    console.print("\n[bold]The handler's response[/]")
     console.print(escape(json.dumps(outcome.error or outcome.result, indent=2)))
     for call in calls:
         console.print("\n[bold]What the clone saw[/]")
         if call.clone_saw is None:
-            console.print(f"nothing: the route answered {call.status}")
+            console.print(f"nothing: the route responded with {call.status}")
             continue
         console.print(escape(f"{call.clone_saw.method} {call.clone_saw.path}"))
         for name in ("authorization", "x-route-authorization"):

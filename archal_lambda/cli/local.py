@@ -1,21 +1,29 @@
-"""`archal-lambda local`: the offline Archal as a program."""
+"""`archal-lambda local`: the offline Archal as a program.
+
+This module owns what the commands show of the local Archal, and how they open a session on it. It must not know how it
+works.
+"""
 
 from __future__ import annotations
 
 import json
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from archal_lambda.cli._env import as_text
+from archal_lambda import Settings
+from archal_lambda.cli.env import as_text
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from archal_lambda.local import RecordedRequest
 
-__all__ = ["local", "request_line"]
+__all__ = ["local", "local_session", "request_line"]
 
 
 @click.command()
@@ -72,3 +80,25 @@ def request_line(record: RecordedRequest) -> str:
     if record.clone is not None:
         seen = f"  -> {record.clone}" if record.clone_saw else "  stopped at the route"
     return f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
+
+
+@contextmanager
+def local_session(archal: LocalArchal) -> Generator[Settings]:
+    """Open a session on a local Archal through its control plane.
+
+    Args:
+        archal: The running stand-in.
+
+    Yields:
+        Settings for the session's clones; the session is deleted at the end.
+    """
+    from archal_lambda import ArchalClient  # noqa: PLC0415 - the stand-in alone calls nobody
+
+    with (
+        ArchalClient.from_env(archal.environ) as client,
+        client.sessions.open(clones=["github"]) as hosted,
+    ):
+        # The control plane's address comes along: nothing a handler does here may reach the real one.
+        session = hosted.session
+        settings = Settings.from_env(archal.environ)
+        yield settings.of_session(session.session_id, session.api_base_urls)

@@ -1,24 +1,27 @@
-"""Functions of a SAM template.
+"""Functions by the name a user calls them by: a handler's, or one of a SAM template.
 
-This module owns what `HANDLER_OR_FUNCTION` means and what a template says of a function. It must not run one.
+This module owns what such a name means and what a template says of a function. It must not run one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import click
-import yaml
-
-from archal_lambda.cli._function import DEFAULT_TIMEOUT, Function
+from archal_lambda.invoke.function import DEFAULT_TIMEOUT, Function
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["find_function"]
+    import yaml
+
+__all__ = ["TemplateError", "find_function"]
 
 # What Lambda takes where the template says nothing that can be read here (CloudFormation, AWS::Lambda::Function).
 _TIMEOUT, _MEMORY = 3, 128
+
+
+class TemplateError(ValueError):
+    """A function that the template does not have, or a template that cannot be read."""
 
 
 def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
@@ -33,20 +36,19 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         The function.
 
     Raises:
-        click.UsageError: If there is none.
+        TemplateError: If there is no such function, or the template is not one.
     """
     module, _, function = name.rpartition(".")
     if module and function:
         return Function(handler=name, timeout=timeout or DEFAULT_TIMEOUT)
     if not template.is_file():
-        raise click.UsageError(f"{name} is no module.function, and there is no {template}")
+        raise TemplateError(f"{name} is not a module.function, and there is no {template}")
     document = _load(template)
     resources = _mapping(document.get("Resources"))
     known = [key for key, value in resources.items() if _is_function(value)]
     if name not in known:
-        raise click.UsageError(
-            f"{template} has no function {name}; it has {', '.join(known) or 'none'}"
-        )
+        others = ", ".join(known) or "no functions"
+        raise TemplateError(f"{template} has no function {name}; it has {others}")
     parameters = _mapping(document.get("Parameters"))
     shared = _mapping(_mapping(document.get("Globals")).get("Function"))
     resource = _mapping(resources[name])
@@ -54,7 +56,7 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     properties = {key: _resolved(value, parameters) for key, value in {**shared, **own}.items()}
     handler = properties.get("Handler")
     if not isinstance(handler, str) or "." not in handler:
-        raise click.UsageError(f"{template}: {name} has no Handler of the form module.function")
+        raise TemplateError(f"{template}: {name} has no Handler of the form module.function")
     folder = template.resolve().parent
     code = properties.get("CodeUri")
     # A makefile may put anything into the artifact, so its functions run from where the template is.
@@ -69,25 +71,24 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     )
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads templates; of CloudFormation's tags only !Ref has a value here."""
+def _load(template: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - a handler by its own name needs none of it
+
+    class Loader(yaml.SafeLoader):
+        """Reads templates; of CloudFormation's tags only !Ref has a value here."""
+
+    Loader.add_multi_constructor("!", _tagged)  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
+    try:
+        document = yaml.load(template.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise TemplateError(f"{template} is not a SAM template")
+    return cast("dict[str, Any]", document)
 
 
 def _tagged(_: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, str] | None:
     return {"Ref": str(node.value)} if tag == "Ref" else None
-
-
-_Loader.add_multi_constructor("!", _tagged)  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
-
-
-def _load(template: Path) -> dict[str, Any]:
-    try:
-        document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise click.UsageError(f"{template} is no SAM template")
-    return cast("dict[str, Any]", document)
 
 
 def _mapping(value: object) -> dict[str, Any]:

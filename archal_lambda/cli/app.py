@@ -1,32 +1,53 @@
-"""The list of commands, and the one place where errors become messages."""
+"""The list of commands, and the one place where errors become messages.
+
+This module owns the names of the commands, what `--help` says of each, and the exit codes. It must not import a command
+before it is called.
+"""
 
 from __future__ import annotations
 
 import signal
+from importlib import import_module
 
 import click
 
 from archal_lambda._version import __version__
-from archal_lambda.cli._call import call
-from archal_lambda.cli._demo import demo
-from archal_lambda.cli._env import env
-from archal_lambda.cli._harness import harness
-from archal_lambda.cli._invoke import invoke
-from archal_lambda.cli._local import local
-from archal_lambda.cli._session import session
 from archal_lambda.errors import ArchalError, BadRequestError, SessionEndedError
 
-__all__ = ["run"]
+__all__ = ["COMMANDS", "app", "run"]
+
+COMMANDS = {
+    "call": "Call METHOD PATH on CLONE with both headers; print the response.",
+    "demo": "Create a repository on an offline GitHub, with a real handler.",
+    "env": "Print the settings as variables for a shell, a .env file or SAM.",
+    "harness": "Run a handler under the contract of `archal run`.",
+    "invoke": "Run a handler once and print what it returns.",
+    "local": "Stand in for Archal on this machine until Ctrl-C or SIGTERM.",
+    "session": "Create, watch and stop hosted sessions.",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group that has of each command the name and a line of help, until one is called."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            # Each command is in the module of its name, under its name.
+            command = getattr(import_module(f"archal_lambda.cli.{name}"), name)
+        return name, command, rest
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="archal-lambda")
 def app() -> None:
     """Archal clones from AWS Lambda: try, call, invoke, and stand in for them."""
 
 
-for command in (call, demo, env, harness, invoke, local, session):
-    app.add_command(command)
+for _name, _text in COMMANDS.items():
+    app.add_command(click.Command(_name, short_help=_text))
 
 
 def run(args: list[str] | None = None) -> int:
@@ -38,10 +59,9 @@ def run(args: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 for success, 2 for wrong usage, 1 for everything else.
     """
+    # An exception ends children, too; the default would leave them behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(
-            number, _end
-        )  # an exception ends children, too; the default would leave them behind
+        signal.signal(number, _end)
     try:
         result = app.main(args, prog_name="archal-lambda", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,25 +1,23 @@
-"""`archal-lambda invoke`: run a handler with an event."""
+"""`archal-lambda invoke`: run a handler with an event.
+
+This module owns what is shown of an invocation. It must not load the local Archal unless asked to.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from archal_lambda.cli._local import request_line
-from archal_lambda.cli._template import find_function
-from archal_lambda.client import ArchalClient
-from archal_lambda.core.settings import Settings
-from archal_lambda.local import LocalArchal
+from archal_lambda.invoke import find_function
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from archal_lambda.invoke import Function, Outcome
 
-__all__ = ["invoke", "local_session"]
+__all__ = ["invoke"]
 
 
 @click.command()
@@ -48,14 +46,7 @@ def invoke(handler_or_function: str, event: Path | None, template: Path, *, on_l
     """
     function = find_function(handler_or_function, template)
     payload = _read_event(event)
-    if not on_local:
-        outcome = function.invoke(payload)
-    else:
-        with LocalArchal() as archal, local_session(archal) as settings:
-            outcome = function.invoke(payload, settings=settings)
-            for record in archal.requests:
-                if record.clone is not None:
-                    click.echo(request_line(record), err=True)
+    outcome = _invoke_locally(function, payload) if on_local else function.invoke(payload)
     sys.stdout.flush()
     if outcome.error is None:
         click.echo(json.dumps(outcome.result, indent=2))
@@ -65,24 +56,17 @@ def invoke(handler_or_function: str, event: Path | None, template: Path, *, on_l
     raise click.ClickException(f"{handler_or_function}: {kind}: {message}")
 
 
-@contextmanager
-def local_session(archal: LocalArchal) -> Generator[Settings]:
-    """Open a session on a local Archal through its control plane.
+def _invoke_locally(function: Function, payload: object) -> Outcome:
+    # A server and its framework, loaded only for those who ask for them.
+    from archal_lambda.cli.local import local_session, request_line  # noqa: PLC0415 - see above
+    from archal_lambda.local import LocalArchal  # noqa: PLC0415 - see above
 
-    Args:
-        archal: The running stand-in.
-
-    Yields:
-        Settings for the session's clones; the session is deleted at the end.
-    """
-    with (
-        ArchalClient.from_env(archal.environ) as client,
-        client.sessions.open(clones=["github"]) as hosted,
-    ):
-        # The control plane's address comes along: nothing a handler does here may reach the real one.
-        session = hosted.session
-        local = Settings.from_env(archal.environ)
-        yield local.of_session(session.session_id, session.api_base_urls)
+    with LocalArchal() as archal, local_session(archal) as settings:
+        outcome = function.invoke(payload, settings=settings)
+        for record in archal.requests:
+            if record.clone is not None:
+                click.echo(request_line(record), err=True)
+    return outcome
 
 
 def _read_event(path: Path | None) -> object:

@@ -1,6 +1,6 @@
 """Functions, run in a process of their own.
 
-This module owns the environment and the limits a function gets. It must not print.
+This module owns the environment and the limits a function gets, and how its end is read. It must not print.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 
 DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
 _INIT_LIMIT = 30  # seconds for importing the handler; Lambda allows 10
+_PACKAGE = Path(__file__).parents[1]
+_RUNNER = _PACKAGE / "invoke" / "runner.py"
+_CONTEXT = _PACKAGE / "testing" / "context.py"
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,12 @@ class Function:
             "timeout": self.timeout,
             "memory": self.memory,
             "event": event,
+            "context": str(_CONTEXT),
         }
         try:
-            child = subprocess.run(
-                [sys.executable, "-m", "archal_lambda.cli._runner"],
+            child = subprocess.run(  # noqa: S603 - our own runner, without a shell
+                # -P keeps the runner's own folder off `sys.path`.
+                [sys.executable, "-P", str(_RUNNER)],
                 input=json.dumps(order),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if capture else None,

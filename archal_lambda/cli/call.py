@@ -1,4 +1,7 @@
-"""`archal-lambda call`: one route-authorized request from the shell."""
+"""`archal-lambda call`: one route-authorized request from the shell.
+
+This module owns how a call is written and shown. It must not decide what may be sent: the client does.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,7 @@ import sys
 
 import click
 
-from archal_lambda.clones import Clones
-from archal_lambda.core.response import status_error
+from archal_lambda import Clones
 
 __all__ = ["call"]
 
@@ -25,7 +27,7 @@ _FAILURE = 400
     "-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated."
 )
 @click.option("--timeout", default=15.0, show_default=True, help="Seconds for the whole call.")
-@click.option("-i", "--include", is_flag=True, help="Print the answer's headers too.")
+@click.option("-i", "--include", is_flag=True, help="Print the response's headers too.")
 @click.option("-f", "--fail", is_flag=True, help="Exit with 1 if the status is 400 or more.")
 def call(  # noqa: PLR0913, PLR0917 - one argument for each option; click passes them by name
     clone: str,
@@ -39,7 +41,7 @@ def call(  # noqa: PLR0913, PLR0917 - one argument for each option; click passes
     include: bool,
     fail: bool,
 ) -> int:
-    """Call METHOD PATH on CLONE with both headers, and print the body of the answer.
+    """Call METHOD PATH on CLONE with both headers; print the response.
 
     The route comes from the environment. PATH is below the clone's base, such as /user/repos.
     """
@@ -52,7 +54,7 @@ def call(  # noqa: PLR0913, PLR0917 - one argument for each option; click passes
             method, path, content=body, token=token, headers=pairs, timeout=timeout
         )
     if response.rejected_by == "route":
-        raise status_error(response, method=method.upper(), url=path.partition("?")[0])
+        response.raise_for_status()
     click.echo(f"{response.status_code}  {response.elapsed * 1000:.0f} ms", err=True)
     if include:
         click.echo("".join(f"{name}: {value}\n" for name, value in response.headers.pairs))
@@ -78,12 +80,12 @@ def _json_body(data: str | None) -> bytes | None:
         raise click.UsageError("--data - reads stdin, which is closed")
     try:
         text = sys.stdin.read() if data == "-" else data
-        json.loads(text, parse_constant=_no_number)
+        json.loads(text, parse_constant=_not_json)
         return text.encode()
     except (ValueError, RecursionError):
         pass
     raise click.UsageError("--data must be JSON")
 
 
-def _no_number(_: str) -> None:
-    raise ValueError  # NaN and the infinities, which are no JSON (RFC 8259, section 6)
+def _not_json(_: str) -> None:
+    raise ValueError  # NaN and the infinities are not JSON (RFC 8259, section 6)

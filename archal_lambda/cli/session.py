@@ -1,4 +1,7 @@
-"""`archal-lambda session`: hosted sessions by hand."""
+"""`archal-lambda session`: hosted sessions by hand.
+
+This module owns how sessions are asked for and shown. It must not leave one running that nobody was told of.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+import msgspec
 
-from archal_lambda.client import ArchalClient
+from archal_lambda import ArchalClient
 from archal_lambda.core.lifecycle import telling_of_a_failed_stop
-from archal_lambda.core.models import encode
 
 if TYPE_CHECKING:
-    from archal_lambda.core.models import Session
+    from archal_lambda import Session
 
 __all__ = ["session"]
 
@@ -24,7 +25,7 @@ def session() -> None:
     """Create, watch and stop hosted sessions. A running session is billed until it is stopped."""
 
 
-@session.command()
+@session.command("create")
 @click.option("--clone", "clones", multiple=True, required=True, help="A clone; may be repeated.")
 @click.option(
     "--seed", "seeds", multiple=True, metavar="CLONE:SEED", help="A seed; may be repeated."
@@ -34,7 +35,7 @@ def session() -> None:
     "--rate-limit", type=click.IntRange(1, 100_000), help="Requests before clones say 429."
 )
 @click.option("--wait", is_flag=True, help="Return when it is running.")
-def create(
+def _create(
     clones: tuple[str, ...],
     seeds: tuple[str, ...],
     ttl: int | None,
@@ -52,60 +53,63 @@ def create(
         made = client.sessions.create(
             clones=clones, ttl_seconds=ttl, rate_limit=rate_limit, seeds=pairs or None
         )
-        _show(_wait_or_stop(client, made.session_id) if wait else made)
+        _show(_running_or_stopped(client, made.session_id) if wait else made)
 
 
-@session.command()
+@session.command("get")
 @click.argument("session_id")
-def get(session_id: str) -> None:
+def _get(session_id: str) -> None:
     """Print one session as JSON."""
     with ArchalClient.from_env() as client:
         _show(client.sessions.get(session_id))
 
 
-@session.command(name="list")
-def list_() -> None:
+@session.command("list")
+def _list() -> None:
     """Print the active sessions, one line of JSON each."""
     with ArchalClient.from_env() as client:
         for one in client.sessions.list():
             _show(one)
 
 
-@session.command()
+@session.command("wait")
 @click.argument("session_id")
 @click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait at most.")
-def wait(session_id: str, timeout: float) -> None:
+def _wait(session_id: str, timeout: float) -> None:
     """Wait until a session is running and print it as JSON."""
     with ArchalClient.from_env() as client:
-        _show(_wait(client, session_id, timeout))
+        _show(_running(client, session_id, timeout))
 
 
-@session.command()
+@session.command("delete")
 @click.argument("session_id")
-def delete(session_id: str) -> None:
+def _delete(session_id: str) -> None:
     """Stop a session."""
     with ArchalClient.from_env() as client:
         client.sessions.delete(session_id)
     click.echo(f"{session_id} is stopped", err=True)
 
 
-def _wait_or_stop(client: ArchalClient, session_id: str) -> Session:
+def _running_or_stopped(client: ArchalClient, session_id: str) -> Session:
     try:
-        return _wait(client, session_id, 120.0)
-    except (
-        BaseException
-    ) as error:  # nobody was told of the session yet, so nobody else would stop it
+        return _running(client, session_id, 120.0)
+    except BaseException as error:
+        # Nobody was told of the session yet, so nobody else would stop it.
         with telling_of_a_failed_stop(error):
             client.sessions.delete(session_id)
         raise
 
 
-def _wait(client: ArchalClient, session_id: str, timeout: float) -> Session:
-    console = Console(stderr=True)
-    if not console.is_terminal:
+def _running(client: ArchalClient, session_id: str, timeout: float) -> Session:
+    if not sys.stderr.isatty():
         return client.sessions.wait_until_running(session_id, timeout=timeout)
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Loaded only for a person who waits.
+    from rich import progress as bars  # noqa: PLC0415 - see above
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    text = bars.TextColumn("{task.description}", markup=False)
+    columns = bars.SpinnerColumn(), text, bars.TimeElapsedColumn()
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(session_id)
 
         def show(seen: Session, _: float) -> None:
@@ -115,4 +119,4 @@ def _wait(client: ArchalClient, session_id: str, timeout: float) -> Session:
 
 
 def _show(session: Session) -> None:
-    sys.stdout.write(encode(session).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(session).decode() + "\n")

@@ -1,4 +1,7 @@
-"""`archal-lambda harness`: a handler as the agent that `archal run` starts."""
+"""`archal-lambda harness`: a handler as the agent that `archal run` starts.
+
+This module owns the contract of `archal run`. It must not print anything but the one object to stdout.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from archal_lambda.cli._template import find_function
 from archal_lambda.core.settings import process_environ
+from archal_lambda.invoke import find_function
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archal_lambda.cli._function import Outcome
+    from archal_lambda.invoke import Outcome
 
 __all__ = ["harness"]
 
@@ -34,7 +37,7 @@ def harness(handler_or_function: str, timeout: int) -> int:
     """Run a handler under the contract of `archal run`.
 
     The task in AGENT_TASK becomes the event `{"task": …}`. The handler returns text, or `{"text": …, "calls": […]}`.
-    Stdout gets exactly one JSON object, `{"text": …}`; the log goes to stderr; the exit code is 0 for an answer.
+    Stdout gets exactly one JSON object, `{"text": …}`; the log goes to stderr; the exit code is 0 if there is a text.
     AGENT_METRICS_FILE and AGENT_TRACE_FILE are written where set.
     """
     environ = process_environ({})

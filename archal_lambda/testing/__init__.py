@@ -1,0 +1,34 @@
+"""What tests of a handler need, whatever they run against.
+
+This module owns the public names. Each loads its own module when it is first used, and `LocalContext` needs the
+standard library alone.
+
+Example:
+    >>> from archal_lambda.testing import LocalContext
+    >>> LocalContext(timeout=3.0, clock=lambda: 100.0).get_remaining_time_in_millis()
+    3000
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archal_lambda.testing.context import LocalContext
+
+__all__ = ["LocalContext"]
+
+_HOMES = {"LocalContext": "context"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
