@@ -13,21 +13,20 @@ from archal_lambda._version import __version__
 
 if TYPE_CHECKING:
     from archal_lambda import errors
-    from archal_lambda.aio.client import AsyncArchalClient
-    from archal_lambda.aio.clone import AsyncClone
-    from archal_lambda.aio.clones import AsyncClones
-    from archal_lambda.client import ArchalClient
-    from archal_lambda.clone import Clone
-    from archal_lambda.clones import Clones
-    from archal_lambda.core.calls import CallRecord
-    from archal_lambda.core.deadline import Deadline, Timeout
-    from archal_lambda.core.exchange import RetryPolicy
+    from archal_lambda.clients.aio import AsyncClone, AsyncClones
+    from archal_lambda.clients.aio_control import AsyncArchalClient, AsyncHostedSession
+    from archal_lambda.clients.control import ArchalClient, HostedSession
+    from archal_lambda.clients.sync import Clone, Clones
+    from archal_lambda.core.flow import RetryPolicy
     from archal_lambda.core.headers import Headers
-    from archal_lambda.core.models import Session
-    from archal_lambda.core.redact import Secret
+    from archal_lambda.core.json import read_event
+    from archal_lambda.core.records import CallHook, CallRecord, Transfer
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
+    from archal_lambda.core.secrets import Secret
+    from archal_lambda.core.sessions import Session
     from archal_lambda.core.settings import Settings
+    from archal_lambda.core.timeouts import Deadline, LambdaContext, Timeout
     from archal_lambda.errors import (
         ArchalError,
         AuthenticationError,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         UnknownCloneError,
         UpgradeRequiredError,
     )
+    from archal_lambda.transports.base import AsyncTransport, Transport
 
 __all__ = [
     "ArchalClient",
@@ -57,8 +57,11 @@ __all__ = [
     "AsyncArchalClient",
     "AsyncClone",
     "AsyncClones",
+    "AsyncHostedSession",
+    "AsyncTransport",
     "AuthenticationError",
     "BadRequestError",
+    "CallHook",
     "CallRecord",
     "Clone",
     "Clones",
@@ -68,6 +71,8 @@ __all__ = [
     "Deadline",
     "DecodeError",
     "Headers",
+    "HostedSession",
+    "LambdaContext",
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitError",
@@ -85,30 +90,41 @@ __all__ = [
     "StatusError",
     "TeardownFailedError",
     "Timeout",
+    "Transfer",
+    "Transport",
     "TransportError",
     "UnknownCloneError",
     "UpgradeRequiredError",
     "__version__",
     "errors",
+    "read_event",
 ]
 
 _HOMES = {
-    "ArchalClient": "client",
-    "AsyncArchalClient": "aio.client",
-    "AsyncClone": "aio.clone",
-    "AsyncClones": "aio.clones",
-    "CallRecord": "core.calls",
-    "Clone": "clone",
-    "Clones": "clones",
-    "Deadline": "core.deadline",
+    "ArchalClient": "clients.control",
+    "AsyncArchalClient": "clients.aio_control",
+    "AsyncClone": "clients.aio",
+    "AsyncClones": "clients.aio",
+    "AsyncHostedSession": "clients.aio_control",
+    "AsyncTransport": "transports.base",
+    "CallHook": "core.records",
+    "CallRecord": "core.records",
+    "Clone": "clients.sync",
+    "Clones": "clients.sync",
+    "Deadline": "core.timeouts",
     "Headers": "core.headers",
+    "HostedSession": "clients.control",
+    "LambdaContext": "core.timeouts",
     "Request": "core.request",
     "Response": "core.response",
-    "RetryPolicy": "core.exchange",
-    "Secret": "core.redact",
-    "Session": "core.models",
+    "RetryPolicy": "core.flow",
+    "Secret": "core.secrets",
+    "Session": "core.sessions",
     "Settings": "core.settings",
-    "Timeout": "core.deadline",
+    "Timeout": "core.timeouts",
+    "Transfer": "core.records",
+    "Transport": "transports.base",
+    "read_event": "core.json",
 }
 
 

@@ -1,4 +1,4 @@
-"""Glue for Cloudflare Python Workers: settings from bindings, requests in, answers out, log lines.
+"""Glue for Cloudflare Python Workers: settings from bindings, requests in, responses out, log lines.
 
 This module owns what a Worker's own objects become, and back. It must not make calls, and does nothing when it is
 imported: a Worker may neither draw a random number nor read a clock while it starts.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from archal_lambda.core.calls import CallRecord, log_fields
-from archal_lambda.core.failures import clones_own_answer, json_answer, what_the_caller_sees
-from archal_lambda.core.models import decode, encode
+from archal_lambda.core import error_responses
+from archal_lambda.core.environment import NAMES, rest_url_name
+from archal_lambda.core.json import decode, encode
+from archal_lambda.core.records import CallRecord, log_fields
 from archal_lambda.core.response import Response
+from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
-from archal_lambda.core.variables import NAMES, rest_url_name
 from archal_lambda.errors import ArchalError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-# What belongs to the connection that the answer came on (RFC 9110, section 7.6.1), and what was undone or changes with
-# the body, which is plain here.
+# What belongs to the connection that the response came on (RFC 9110, section 7.6.1), and what was undone or changes
+# with the body, which is plain here.
 _OF_THE_HOP = frozenset(
     {
         "connection",
@@ -50,6 +51,7 @@ _OF_THE_HOP = frozenset(
 _BODILESS = frozenset({204, 205, 304})  # Fetch Standard, "null body status"
 
 
+@guarded
 def settings_from_env(env: object, *, clones: Iterable[str] = ()) -> Settings:
     """Read the settings from a Worker's bindings.
 
@@ -77,6 +79,7 @@ def settings_from_env(env: object, *, clones: Iterable[str] = ()) -> Settings:
     return settings
 
 
+@guarded
 async def read_json(request: workers.Request, type: type[T]) -> T:  # noqa: A002 - as in Response.decode
     """Read the JSON body of a request.
 
@@ -94,7 +97,7 @@ async def read_json(request: workers.Request, type: type[T]) -> T:  # noqa: A002
 
 
 def json_response(status_code: int, value: object) -> workers.Response:
-    """Make the answer of a Worker.
+    """Make the response of a Worker.
 
     Args:
         status_code: The HTTP status, 200 to 599.
@@ -106,7 +109,7 @@ def json_response(status_code: int, value: object) -> workers.Response:
     Raises:
         ValueError: If the status is out of range.
     """
-    return to_worker_response(json_answer(status_code, value))
+    return to_worker_response(error_responses.json_response(status_code, value))
 
 
 def failure_response(error: ArchalError) -> workers.Response:
@@ -116,13 +119,13 @@ def failure_response(error: ArchalError) -> workers.Response:
         error: What went wrong.
 
     Returns:
-        The clone's own answer if it refused; 504 if time ran out; 502 for everything else that is not the
+        The clone's own response if it refused; 504 if time ran out; 502 for everything else that is not the
         caller's fault.
     """
-    if clones_own_answer(error) is None:
+    if error_responses.clone_response(error) is None:
         # The message of each of our errors is made to be logged.
         _log("ERROR", "clone call failed", {"error": type(error).__name__, "reason": str(error)})
-    return to_worker_response(what_the_caller_sees(error))
+    return to_worker_response(error_responses.error_response(error))
 
 
 def log_call(record: CallRecord) -> None:
@@ -138,7 +141,7 @@ def to_worker_response(response: Response) -> workers.Response:
     """Turn one of our responses into the Worker's own kind.
 
     Args:
-        response: The response, such as a clone's answer.
+        response: The response, such as a clone's response.
 
     Returns:
         Its status, headers and body; headers of the connection that it came on are left out.
@@ -161,18 +164,18 @@ def to_worker_response(response: Response) -> workers.Response:
     )
 
 
-async def from_worker_response(answer: workers.Response) -> Response:
+async def from_worker_response(response: workers.Response) -> Response:
     """Turn a Worker's response into one of ours, body read.
 
     Args:
-        answer: What `workers.fetch` or a service binding gives.
+        response: What `workers.fetch` or a service binding gives.
 
     Returns:
         The response.
     """
     import js  # noqa: PLC0415 - is there on that host only
 
-    original = answer.js_object
+    original = response.js_object
     content: bytes = (await original.arrayBuffer()).to_bytes()
     fields = js.Array.from_(original.headers.entries()).to_py()
     return Response(
@@ -193,8 +196,7 @@ def _text(name: str, value: Any) -> str:  # noqa: ANN401 - a binding may be anyt
     try:
         return encode(plain).decode()
     except TypeError:
-        pass
-    raise ConfigurationError(name, "must be a text, secret or JSON binding")
+        raise ConfigurationError(name, "must be a text, secret or JSON binding") from None
 
 
 def _log(level: str, message: str, fields: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ no error here may hold a token, a header value, a body or a query string in its 
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
     │   ├── ConnectError                    no connection could be made
-    │   ├── ConnectionLost                  the peer went away, or what it said was no answer
+    │   ├── ConnectionLost                  the peer went away, or what it sent is not a response
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path
@@ -28,13 +28,8 @@ no error here may hold a token, a header value, a body or a query string in its 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from archal_lambda.core.response import Response
-    from archal_lambda.core.transfer import Transfer
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 __all__ = [
     "ArchalError",
@@ -62,11 +57,14 @@ __all__ = [
 
 Phase = Literal["resolve", "connect", "tls", "send", "headers", "body", "backoff"]
 
+E = TypeVar("E", bound="ArchalError")
+T = TypeVar("T")
+
 # A code is shown in a message only if it cannot be a credential: words, no digits, no capitals.
 _PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 
-def _rebuild(cls: type[ArchalError], args: tuple[Any, ...], state: dict[str, Any]) -> ArchalError:
+def _rebuild(cls: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
     error = cls.__new__(cls)
     error.args = args  # not through __new__: OSError, the base of TimeoutError, drops them there
     error.__dict__.update(state)
@@ -75,6 +73,9 @@ def _rebuild(cls: type[ArchalError], args: tuple[Any, ...], state: dict[str, Any
 
 class ArchalError(Exception):
     """Root of every error this package raises on purpose; `except ArchalError` is complete."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # said here for `inspect.signature`, which finds none in the base
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only constructors break the default pickle and copy, which call cls(*args).
@@ -107,11 +108,13 @@ class UnknownCloneError(ConfigurationError, LookupError):
         self.clone = clone
         self.known = tuple(sorted(known))
         listed = ", ".join(self.known) or "none"
-        super().__init__("AGENT_CLONE_URLS", f"names no clone {clone!r}; known clones: {listed}")
+        super().__init__(
+            "AGENT_CLONE_URLS", f"does not name a clone {clone!r}; known clones: {listed}"
+        )
 
 
 class TransportError(ArchalError):
-    """No complete answer came back.
+    """No complete response came back.
 
     Args:
         reason: What happened, in a few words.
@@ -120,6 +123,7 @@ class TransportError(ArchalError):
         sent: Whether any part of the request may have reached the peer.
         elapsed: Seconds since the call began, all attempts included.
         attempts: How many times the request was tried.
+        transfer: The figures of the last attempt, a `Transfer`, where the transport measured them.
     """
 
     def __init__(  # noqa: PLR0913 - an error states all its facts, each by name
@@ -131,6 +135,7 @@ class TransportError(ArchalError):
         sent: bool = False,
         elapsed: float = 0.0,
         attempts: int = 1,
+        transfer: Any = None,  # noqa: ANN401 - a value of `core`, which this module must not know
     ) -> None:
         super().__init__(reason)
         self.method = method
@@ -138,7 +143,23 @@ class TransportError(ArchalError):
         self.sent = sent
         self.elapsed = elapsed
         self.attempts = attempts
-        self.transfer: Transfer | None = None
+        self.transfer = transfer
+
+    def concluded(self, *, sent: bool, attempts: int, elapsed: float) -> Self:
+        """Copy the error of one attempt as that of a whole call.
+
+        Args:
+            sent: Whether any attempt may have sent something.
+            attempts: How many there were.
+            elapsed: Seconds the call took in all.
+
+        Returns:
+            The same error with these facts, and with the same cause.
+        """
+        facts = {"sent": sent, "attempts": attempts, "elapsed": elapsed}
+        new = _rebuild(type(self), self.args, {**self.__dict__, **facts})
+        new.__cause__ = self.__cause__
+        return new
 
     def __str__(self) -> str:
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
@@ -152,7 +173,7 @@ class ConnectError(TransportError):
 
 
 class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx
-    """The connection broke, or what came back was no complete HTTP answer."""
+    """The connection broke, or what came back is not a complete HTTP response."""
 
 
 class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same
@@ -170,7 +191,7 @@ class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same
 
 
 class ResponseTooLarge(TransportError):  # noqa: N818 - the same
-    """The answer is larger than the caller allows.
+    """The response is larger than the caller allows.
 
     Args:
         limit: The limit in bytes, after decoding.
@@ -178,12 +199,12 @@ class ResponseTooLarge(TransportError):  # noqa: N818 - the same
     """
 
     def __init__(self, *, limit: int, **facts: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(f"the answer is larger than {limit} bytes", **facts)
+        super().__init__(f"the response is larger than {limit} bytes", **facts)
         self.limit = limit
 
 
 class DecodeError(ArchalError, ValueError):
-    """An answer does not hold what was asked of it.
+    """A response does not contain what was asked of it.
 
     Args:
         reason: What is wrong, without any value of the body.
@@ -212,16 +233,67 @@ class SessionEndedError(ArchalError):
         self.last_error = last_error
 
 
+class _FailedResponse(Protocol):
+    """What the error of a status shows of its response; it is a `Response`, which this module must not know."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields, in any case."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How often the request was sent."""
+        ...
+
+    @property
+    def maybe_processed(self) -> bool:
+        """Whether an earlier attempt may have done what was asked."""
+        ...
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of `Retry-After`."""
+        ...
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+        """Decode the body as plain Python values."""
+        ...
+
+    def decode(self, type: type[T]) -> T:  # noqa: A002 - as in Response
+        """Decode the body into a type."""
+        ...
+
+    def error_field(self, name: str) -> str | None:
+        """Read a string of the error envelope."""
+        ...
+
+
 class StatusError(ArchalError):
-    """The answer's status says that the call failed.
+    """The status of the response says that the call failed.
 
     Args:
-        response: The answer; its body stays out of the message.
+        response: The `Response`; its body stays out of the message.
         method: The HTTP method of the call.
         url: The address without query.
     """
 
-    def __init__(self, response: Response, *, method: str = "", url: str = "") -> None:
+    def __init__(self, response: _FailedResponse, *, method: str = "", url: str = "") -> None:
         self.response = response
         self.status_code = response.status_code
         self.retry_after = response.retry_after

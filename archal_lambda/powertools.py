@@ -12,19 +12,18 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda.core.calls import log_fields
-from archal_lambda.core.failures import clones_own_answer, json_answer, what_the_caller_sees
-from archal_lambda.core.models import decode
-from archal_lambda.errors import DecodeError
+from archal_lambda.core.error_responses import clone_response, error_response, json_response
+from archal_lambda.core.json import decode
+from archal_lambda.core.records import CallHook, CallRecord, log_fields
+from archal_lambda.core.response import Response
+from archal_lambda.core.secrets import guarded
+from archal_lambda.errors import ArchalError, DecodeError
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics, Tracer
-
-    from archal_lambda.core.calls import CallHook, CallRecord
-    from archal_lambda.core.response import Response
-    from archal_lambda.errors import ArchalError
+    from aws_lambda_powertools import Tracer  # costs a cold start more than the rest of a handler
 
 __all__ = ["failure_result", "json_result", "log_calls", "pass_on", "read_json", "trace_calls"]
 
@@ -82,6 +81,7 @@ def trace_calls(tracer: Tracer) -> CallHook:
     return trace
 
 
+@guarded
 def read_json(event: Mapping[str, Any], type: type[T]) -> T:  # noqa: A002 - as in Response.decode
     """Read the JSON body of an HTTP event.
 
@@ -97,7 +97,7 @@ def read_json(event: Mapping[str, Any], type: type[T]) -> T:  # noqa: A002 - as 
         DecodeError: If there is no body, or it is of another shape; the message shows no value of it.
     """
     if not isinstance(event, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever may invoke it may send anything
-        raise DecodeError("the event is no HTTP event")
+        raise DecodeError("the event is not an HTTP event")
     body = event.get("body")
     content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
     if event.get("isBase64Encoded") is True:
@@ -115,14 +115,14 @@ def json_result(status_code: int, value: object) -> dict[str, Any]:
     Returns:
         A result for API Gateway or a Function URL.
     """
-    return pass_on(json_answer(status_code, value))
+    return pass_on(json_response(status_code, value))
 
 
 def pass_on(response: Response) -> dict[str, Any]:
-    """Answer with what a clone answered.
+    """Answer with what a clone responded.
 
     Args:
-        response: The clone's answer.
+        response: The clone's response.
 
     Returns:
         Its status, content type and body as a result. Its other headers belong to the clone's own hop.
@@ -143,22 +143,21 @@ def failure_result(error: ArchalError, logger: Logger) -> dict[str, Any]:
         logger: Gets the details.
 
     Returns:
-        The clone's own answer if it refused; 504 if time ran out; 502 for everything else that is not the
+        The clone's own response if it refused; 504 if time ran out; 502 for everything else that is not the
         caller's fault.
     """
-    if clones_own_answer(error) is None:
+    if clone_response(error) is None:
         # The message of each of our errors is made to be logged; what it was raised from is not.
         details = {"error": type(error).__name__, "reason": str(error)}
         logger.error("clone call failed", extra=details)
-    return pass_on(what_the_caller_sees(error))
+    return pass_on(error_response(error))
 
 
 def _from_base64(content: bytes) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except binascii.Error:
-        pass
-    raise DecodeError("the body is not valid base64")
+        raise DecodeError("the body is not valid base64") from None
 
 
 def _result(status_code: int, content_type: str, body: str) -> dict[str, Any]:

@@ -7,14 +7,13 @@ happens unless it is asked for: `Clones(…, trace=tracing.w3c)`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 
+from archal_lambda.core import flow
 from archal_lambda.core.settings import process_variable
 
 __all__ = ["TraceHeaders", "w3c", "xray"]
 
-TraceHeaders = Callable[[], Mapping[str, str]]
-"""Gives the headers for one call; none outside a trace."""
+TraceHeaders = flow.TraceHeaders
 
 # AWS X-Ray developer guide, "Tracing header"; Lambda sets the variable anew for each invocation.
 _VARIABLE = "_X_AMZN_TRACE_ID"

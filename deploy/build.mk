@@ -13,7 +13,8 @@ build-%:
 	find $(artifact) -type f -path '*.dist-info/*' ! -name METADATA ! -iname 'LICEN[CS]E*' -exec rm {} +
 	rm -rf $(artifact)/bin
 # The package without what a function has no use for.
-	find archal_lambda -path archal_lambda/cli -prune -o -path archal_lambda/local -prune -o -name '*.py' -print \
+	find archal_lambda \( -path archal_lambda/cli -o -path archal_lambda/invoke -o -path archal_lambda/local \
+	  -o -path archal_lambda/testing \) -prune -o -name '*.py' -print \
 	  | tar -cf - -T - | tar -xf - -C $(artifact)
 # Lambda cannot write bytecode. This one is never compared with its source, whose date a zip does not keep.
 	$(PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s $(artifact) -p /var/task $(artifact)

@@ -21,14 +21,15 @@ from archal_lambda import (
     Response,
     Settings,
 )
-from archal_lambda.core.redact import Secret
-from archal_lambda.core.tokens import TokenSecret
-from archal_lambda.credentials import FromExtension
+from archal_lambda.core.auth import ExtensionCredentials
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.core.secrets import Secret
 from archal_lambda.local import LocalArchal
 from archal_lambda.transports._urllib3 import UrllibTransport
 from archal_lambda.transports.mock import MockTransport
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:archal-AbCdEf"
+ROUTE = "x-route-authorization"
 SESSION = "session" + "-of-the-function"
 
 
@@ -171,8 +172,12 @@ def test_side_by_side_calls_share_one_read(archal, extension):
 def credentials(extension, clock):
     """Credentials with a clock of their own."""
     secret = TokenSecret(ARN, Secret(SESSION), str(extension.server_port))
-    return FromExtension(
-        "x-route-authorization", secret, UrllibTransport(), wall_clock=lambda: clock[0]
+    return ExtensionCredentials(
+        ROUTE,
+        secret,
+        UrllibTransport().send,
+        lock=threading.Lock(),
+        wall_clock=lambda: clock[0],
     )
 
 
@@ -198,7 +203,7 @@ def test_a_failing_extension_does_not_stop_what_works(extension):
     clock[0] = 2000.0
 
     assert route.headers(Deadline.after(5)).pairs == before.pairs
-    assert route.renew(before, Deadline.after(5)) is False
+    assert route.headers(Deadline.after(5), before) is before
 
 
 def test_a_failing_extension_is_left_alone_for_a_while(extension):
@@ -222,10 +227,11 @@ def test_calls_refused_side_by_side_share_one_renewal(extension):
     old = route.headers(Deadline.after(5))
     extension.secret = "new" + "-token"
 
-    assert [route.renew(old, Deadline.after(5)) for _ in range(3)] == [True, True, True]
+    newer = [route.headers(Deadline.after(5), old)[ROUTE] for _ in range(3)]
+    assert newer == ["Bearer new-token"] * 3
     assert extension.reads == 2
     new = route.headers(Deadline.after(5))
-    assert route.renew(new, Deadline.after(5)) is False
+    assert route.headers(Deadline.after(5), new).pairs == new.pairs
     assert extension.reads == 3
 
 
@@ -258,9 +264,8 @@ def test_waiting_for_anothers_read_is_under_the_calls_own_deadline(extension):
         time.sleep(0.001)
     with pytest.raises(RequestTimeout, match="not read in time"):
         route.headers(Deadline.after(0.05))
-    assert (
-        route.renew(Headers({"x-route-authorization": "Bearer old"}), Deadline.after(0.05)) is False
-    )
+    old = Headers({ROUTE: "Bearer old"})
+    assert route.headers(Deadline.after(0.05), old) is old
     assert errors == []  # the reading goes on
     reader.join()
     assert extension.reads == 1
@@ -291,10 +296,10 @@ def test_any_401_of_the_control_plane_reads_the_secret_again(extension):
         ("token", 400, "the extension answered 400"),
         ("", 200, "must be one line"),
         ("two\nlines", 200, "must be one line"),
-        ("{}", 200, "holds no secret string"),
-        ('{"ARCHAL_TOKEN": 7}', 200, "holds no secret string"),
-        (b"not JSON", 200, "holds no secret string"),
-        (b'{"SecretBinary": "AA=="}', 200, "holds no secret string"),
+        ("{}", 200, "does not contain a secret string"),
+        ('{"ARCHAL_TOKEN": 7}', 200, "does not contain a secret string"),
+        (b"not JSON", 200, "does not contain a secret string"),
+        (b'{"SecretBinary": "AA=="}', 200, "does not contain a secret string"),
     ],
 )
 def test_an_unreadable_secret_is_a_configuration_error(archal, extension, secret, status, message):

@@ -10,9 +10,9 @@ from support.faults.client import LATE
 from support.faults.server import SAFETY_SECONDS, FaultServer, answer
 
 from archal_lambda import Deadline, Headers, RequestTimeout
-from archal_lambda.core.redact import Secret
-from archal_lambda.core.tokens import TokenSecret
-from archal_lambda.credentials import FromExtension
+from archal_lambda.core.auth import ExtensionCredentials
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.core.secrets import Secret
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.1
@@ -50,7 +50,9 @@ def reading(extension):
     now = [1000.0]
     transport = UrllibTransport()
     secret = TokenSecret("archal", Secret("s"), str(extension.server.port))
-    credentials = FromExtension("X-A", secret, transport, wall_clock=lambda: now[0])
+    credentials = ExtensionCredentials(
+        "X-A", secret, transport.send, lock=threading.Lock(), wall_clock=lambda: now[0]
+    )
     credentials.now = now
     threads = []
 
@@ -77,7 +79,8 @@ def test_another_threads_reading_is_waited_for_in_time(reading, extension):
     with pytest.raises(RequestTimeout, match="not read in time") as caught:
         credentials.headers(Deadline.after(BUDGET))
     assert caught.value.sent is False
-    assert credentials.renew(Headers({"x-a": "Bearer old"}), Deadline.after(BUDGET)) is False
+    old = Headers({"x-a": "Bearer old"})
+    assert credentials.headers(Deadline.after(BUDGET), old) is old
     assert time.monotonic() - started < 2 * BUDGET + LATE
     extension.open.set()
     assert credentials.headers(Deadline.after(SAFETY_SECONDS))["x-a"] == "Bearer token-1"

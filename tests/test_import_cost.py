@@ -65,15 +65,15 @@ def loaded(statement):
             "from archal_lambda.testing import LocalContext",
             (HEAVY | NETWORK | CORE | PARTS | {"uuid"}) - {"archal_lambda.testing"},
         ),
-        ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.sessions"}),
+        ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.clients.aio"}),
         ("from archal_lambda import ArchalClient", HEAVY | PARTS),
         (
             "from archal_lambda import AsyncClones",
-            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.aio.sessions"},
+            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.clients.sync"},
         ),
         (
             "from archal_lambda import AsyncArchalClient",
-            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.sessions"},
+            (HEAVY - {"asyncio"}) | PARTS | {"urllib3", "archal_lambda.clients.sync"},
         ),
     ],
 )

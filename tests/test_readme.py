@@ -61,7 +61,7 @@ def test_first_screen_holds_the_two_commands_and_a_handler():
 
 def test_configuration_names_what_settings_reads():
     """Every variable that the settings read is in the README's table."""
-    source = (ROOT / "archal_lambda/core/variables.py").read_text()
+    source = (ROOT / "archal_lambda/core/environment.py").read_text()
     names = set(re.findall(r'"((?:ARCHAL|AGENT)_[A-Z_]+|SSL_CERT_FILE)"', source))
 
     assert len(names) >= 7

@@ -23,7 +23,7 @@ from archal_lambda import (
     Timeout,
     errors,
 )
-from archal_lambda.core.targets import BaseUrl
+from archal_lambda.core.url import BaseUrl
 
 BASE = "https://clone.test/github/api"
 
@@ -109,7 +109,7 @@ def test_values(check, env, options, answer, sentinels):
     """Settings, secrets, headers, requests and responses."""
     settings = Settings.from_env(env)
     request = Request("POST", f"/user?access_token={sentinels['query']}", **options)
-    addressed = request.addressed(BaseUrl(BASE), settings.route_headers)
+    addressed = request.prepared(BaseUrl(BASE), settings.route_headers)
     headers = Headers(dict.fromkeys(("Authorization", "X-Note", "Cookie"), sentinels["header"]))
     check(settings, Secret(sentinels["archal"]), settings.token, settings.route_headers, headers)
     check(request, addressed, request.headers, addressed.headers, answer(200), answer(200).headers)
@@ -131,7 +131,7 @@ def test_clients(env, options, answer, sentinels, caplog):
         clones["github"],
         client,
         client.sessions,
-        clones._terms,
+        clones._options,
         transport.requests,
         transport,
     ]

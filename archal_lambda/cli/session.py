@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from archal_lambda import ArchalClient
-from archal_lambda.core.lifecycle import telling_of_a_failed_stop
+from archal_lambda.core.control_plane import note_failed_cleanup
 
 if TYPE_CHECKING:
     from archal_lambda import Session
@@ -95,7 +95,7 @@ def _running_or_stopped(client: ArchalClient, session_id: str) -> Session:
         return _running(client, session_id, 120.0)
     except BaseException as error:
         # Nobody was told of the session yet, so nobody else would stop it.
-        with telling_of_a_failed_stop(error):
+        with note_failed_cleanup(error):
             client.sessions.delete(session_id)
         raise
 

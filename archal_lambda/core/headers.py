@@ -7,10 +7,11 @@ It must not decide which headers a call gets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Self
 
-from archal_lambda.core.redact import Secret
-from archal_lambda.core.targets import checked_pairs, pairs_of
+from archal_lambda.core.secrets import Secret, guarded
+from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
 __all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
 
@@ -38,24 +39,33 @@ _CONNECTION_LEVEL = frozenset(
 )
 
 
-class Headers(Mapping[str, str]):
+class _HeadersDraft:
+    __slots__ = ("_index", "_pairs")
+
+    _pairs: tuple[tuple[str, str], ...]
+    _index: dict[str, str] | None
+
+
+class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
     """Immutable header fields: any case on lookup, order and repetition kept.
 
     Args:
         pairs: Names and values in the order they are sent or came.
     """
 
-    __slots__ = ("_index", "_pairs")
+    __module__ = "archal_lambda"
+    __slots__ = ()
 
-    def __init__(self, pairs: HeaderInput = ()) -> None:
-        self._pairs = tuple(
+    @guarded
+    def __new__(cls, pairs: HeaderInput = ()) -> Self:
+        """Copy the pairs, with secrets revealed."""
+        return cls.of(
             (name, value.reveal() if isinstance(value, Secret) else value)
             for name, value in pairs_of(pairs)
         )
-        self._index: dict[str, str] | None = None
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it.
 
         Args:
@@ -64,10 +74,10 @@ class Headers(Mapping[str, str]):
         Returns:
             The headers.
         """
-        new = object.__new__(cls)
-        new._pairs = tuple(pairs)
-        new._index = None
-        return new
+        draft = _HeadersDraft()
+        draft._pairs = tuple(pairs)  # noqa: SLF001 - the fields of what it becomes
+        draft._index = None  # noqa: SLF001 - the same
+        return cls.seal(draft)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -93,14 +103,16 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._lookup()
 
     def _lookup(self) -> dict[str, str]:
-        if self._index is None:
-            index: dict[str, str] = {}
-            for key, value in self._pairs:
-                lower = key.lower()
-                # RFC 9110, section 5.3: repeated fields may be joined by a comma.
-                index[lower] = f"{index[lower]}, {value}" if lower in index else value
-            self._index = index
-        return self._index
+        known = self._index
+        if known is not None:
+            return known
+        index: dict[str, str] = {}
+        for key, value in self._pairs:
+            lower = key.lower()
+            # RFC 9110, section 5.3: repeated fields may be joined by a comma.
+            index[lower] = f"{index[lower]}, {value}" if lower in index else value
+        _remember(self, index)  # found when it is first needed; the value stays what it is
+        return index
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lookup())
@@ -115,17 +127,12 @@ class Headers(Mapping[str, str]):
         return Headers, (self._pairs,)
 
 
+# Set past the value itself, which refuses: a slot has its own way to be set.
+_remember: Callable[[Headers, dict[str, str]], None] = vars(_HeadersDraft)["_index"].__set__
+
+
 def check_header(name: object, value: object) -> None:
-    """Refuse a field that could break the framing of a message.
-
-    Args:
-        name: A field name.
-        value: A field value.
-
-    Raises:
-        ValueError: If the name is no token, or the value is no string or holds CR, LF, NUL, another
-            control character or a character outside Latin-1. The value is not shown.
-    """
+    """Refuse a field that could break the framing of a message; a `ValueError` that does not show the value."""
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         # Not shown: a whole "Name: value" line given as the name would carry its secret along.
         raise ValueError("a header name is not an HTTP token (RFC 9110, section 5.6.2)")
@@ -133,18 +140,13 @@ def check_header(name: object, value: object) -> None:
     if not isinstance(text, str):
         raise ValueError(f"header {name}: the value must be a string")  # noqa: TRY004 - one error for every bad header
     if _BAD_VALUE.search(text) is not None:
-        raise ValueError(f"header {name}: the value holds a character that no header may hold")
+        raise ValueError(
+            f"header {name}: the value contains a character that no header may contain"
+        )
 
 
 def reserved_reason(name: str) -> str | None:
-    """Say why a caller may not set this header.
-
-    Args:
-        name: A field name, in any case.
-
-    Returns:
-        The reason, or None where the caller may.
-    """
+    """Say why a caller may not set this header, or None where the caller may."""
     lower = name.lower()
     if lower in _CONNECTION_LEVEL:
         return "belongs to the connection and is set by the transport"
@@ -155,18 +157,7 @@ def reserved_reason(name: str) -> str | None:
 
 
 def check_headers(pairs: HeaderInput | None) -> Headers:
-    """Validate the headers that a caller gives for one call.
-
-    Args:
-        pairs: A mapping or pairs, or None.
-
-    Returns:
-        The headers.
-
-    Raises:
-        ValueError: If one is malformed, belongs to the connection, or is a route header.
-        TypeError: If they are neither a mapping nor pairs.
-    """
+    """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
         return Headers()
     items = checked_pairs(pairs, what="headers")

@@ -5,16 +5,17 @@ This module owns what a call may hold. It must not send anything.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Self, TypedDict
 
 import msgspec
 
 from archal_lambda._version import __version__
-from archal_lambda.core.deadline import Timeout
 from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
-from archal_lambda.core.models import encode
-from archal_lambda.core.redact import Secret
-from archal_lambda.core.targets import BaseUrl, ParamsInput, check_target, encode_params
+from archal_lambda.core.json import encode
+from archal_lambda.core.secrets import Secret, guarded
+from archal_lambda.core.timeouts import Timeout
+from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_params
+from archal_lambda.core.values import Immutable
 
 __all__ = ["CallOptions", "Request"]
 
@@ -37,8 +38,20 @@ class CallOptions(TypedDict, total=False):
     timeout: float | Timeout
 
 
-class Request:
-    """One HTTP request, validated when it is made.
+class _RequestDraft:
+    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    content: bytes
+    timeout: Timeout | None
+    base: BaseUrl | None
+
+
+class Request(Immutable, _RequestDraft):
+    """One HTTP request, validated when it is made, and unchanged from then on.
 
     Args:
         method: DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT, in any case.
@@ -54,22 +67,16 @@ class Request:
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
-            comes with an `Authorization` header, or a text holds a lone surrogate.
+            comes with an `Authorization` header, or a text contains a lone surrogate.
         TypeError: If an argument has a type that cannot be sent.
     """
 
-    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
+    __module__ = "archal_lambda"
+    __slots__ = ()
 
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    content: bytes
-    timeout: Timeout | None
-    base: BaseUrl | None
-
-    def __init__(  # noqa: PLR0913 - the parts of a request, each by name
-        self,
+    @guarded
+    def __new__(  # noqa: PLR0913 - the parts of a request, each by name
+        cls,
         method: str,
         path: str,
         *,
@@ -80,26 +87,28 @@ class Request:
         headers: HeaderInput | None = None,
         token: str | Secret | None = None,
         timeout: float | Timeout | msgspec.UnsetType = msgspec.UNSET,
-    ) -> None:
-        self.base = None
+    ) -> Self:
+        """Validate the parts."""
         if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise TypeError("method and path must be strings")
-        self.method = method.upper()
-        if self.method not in _METHODS:
+        draft = _RequestDraft()
+        draft.base = None
+        draft.method = method.upper()
+        if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
-        self.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
-        encodable = True
+        draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
         try:
-            self.path, self.query = check_target(path)
+            draft.path, query = check_target(path)
             if params is not None:
                 more = encode_params(params)
-                self.query = f"{self.query}&{more}" if self.query and more else self.query or more
-            self.content, content_type = _body(json, form, content)
-            self.headers = _complete(check_headers(headers), token, content_type)
-        except UnicodeEncodeError:  # it holds the whole text
-            encodable = False
-        if not encodable:
-            raise ValueError("a lone surrogate in the path, parameters or body cannot be sent")
+                query = f"{query}&{more}" if query and more else query or more
+            draft.query = query
+            draft.content, content_type = _body(json, form, content)
+            draft.headers = _complete(check_headers(headers), token, content_type)
+        except UnicodeEncodeError:
+            reason = "a lone surrogate in the path, parameters or body cannot be sent"
+            raise ValueError(reason) from None  # the other error holds the whole text
+        return cls.seal(draft)
 
     @property
     def url(self) -> str:
@@ -117,32 +126,32 @@ class Request:
         """Whether sending it twice does what sending it once does."""
         return self.method in _IDEMPOTENT or "idempotency-key" in self.headers
 
-    def addressed(self, base: BaseUrl, headers: Headers) -> Request:
-        """Copy the request as one to send.
+    def prepared(self, base: BaseUrl, headers: Headers) -> Request:
+        """Copy the request as one to send: with its base and all its headers, framing aside.
 
         Args:
             base: Where it goes.
             headers: Headers of the settings, such as the route's. They go before the caller's.
 
         Returns:
-            The request with its base and all its headers, framing aside.
+            The request to send.
 
         Raises:
             ValueError: If the caller gave one of the settings' headers.
         """
-        for name in self.headers:
+        own = self.headers
+        for name in own:
             if name in headers:
                 raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        new = self._copied()
-        new.base = base
-        pairs = [*headers.pairs, *self.headers.pairs]
+        pairs = [*headers.pairs, *own.pairs]
         for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
-            if name not in self.headers and name not in headers:
+            if name not in own and name not in headers:
                 pairs.append((name, value))
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
-        new.headers = Headers.of(pairs)
-        return new
+        draft = self._draft()
+        draft.base, draft.headers = base, Headers.of(pairs)
+        return Request.seal(draft)
 
     def completed(self, headers: HeaderInput) -> Request:
         """Copy the request with further headers, unless it has them already.
@@ -156,10 +165,10 @@ class Request:
         Raises:
             ValueError: If one is malformed, belongs to the connection, or is a route header.
         """
-        new = self._copied()
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
-        new.headers = Headers([*self.headers.pairs, *further])
-        return new
+        draft = self._draft()
+        draft.headers = Headers.of([*self.headers.pairs, *further])
+        return Request.seal(draft)
 
     def moved(self, path: str) -> Request:
         """Copy the request as one for another path.
@@ -173,21 +182,19 @@ class Request:
         Raises:
             ValueError: If the path is not allowed.
         """
-        new = self._copied()
-        new.path, new.query = check_target(path)
-        return new
+        draft = self._draft()
+        draft.path, draft.query = check_target(path)
+        return Request.seal(draft)
 
-    def _copied(self) -> Request:
+    def _draft(self) -> _RequestDraft:
         # Each call makes a copy, and copy.copy() takes as long as all else that is done to it.
-        new = object.__new__(Request)
+        new = _RequestDraft()
         new.method, new.path, new.query = self.method, self.path, self.query
         new.headers, new.content = self.headers, self.content
         new.timeout, new.base = self.timeout, self.base
         return new
 
     def __repr__(self) -> str:
-        if not hasattr(self, "path"):  # its constructor is showing its locals in a traceback
-            return "<Request>"
         return f"<Request {self.method} {self.url}>"
 
 

@@ -1,31 +1,31 @@
 """Responses as values.
 
-This module owns what an answer offers, and which error a failed one is. It must not send anything.
+This module owns what a response offers, and which error a failed one is. It must not send anything.
 """
 
 from __future__ import annotations
 
 import codecs
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from archal_lambda import errors
 from archal_lambda.core.headers import HeaderInput, Headers
-from archal_lambda.core.models import decode, decode_plain, encode
-
-if TYPE_CHECKING:
-    from archal_lambda.core.request import Request
-    from archal_lambda.core.transfer import Transfer
+from archal_lambda.core.json import decode, decode_plain, encode
+from archal_lambda.core.records import Transfer
+from archal_lambda.core.request import Request
+from archal_lambda.core.secrets import guarded
+from archal_lambda.core.values import Immutable
 
 __all__ = ["MAX_RESPONSE_BYTES", "Response", "status_error"]
 
 T = TypeVar("T")
 
-# AWS Lambda's limit for a synchronous answer; a larger body could not be passed on anyway.
+# AWS Lambda's limit for a synchronous response; a larger body could not be passed on anyway.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 # The names of Archal's error envelope (`ErrorResponse`, Archal OpenAPI 0.3.0).
 _ENVELOPE = ("error", "code", "message", "detail")
-# Codecs of Python that are no charsets: `punycode` takes minutes for a megabyte, and others warn.
+# Codecs of Python that are not charsets: `punycode` takes minutes for a megabyte, and others warn.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _LONGEST_CHARSET = 40  # Python remembers every name it is asked for
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
@@ -38,39 +38,54 @@ _BY_STATUS: dict[int, type[errors.StatusError]] = {
 }
 
 
-class Response:
-    """One complete HTTP answer.
-
-    Args:
-        status_code: The final status.
-        headers: Its headers.
-        content: Its body; the content codings gzip and deflate are undone.
-        json: A body to encode instead of `content`, for answers made by hand.
-        elapsed: Seconds from the start of the call to the last byte, all attempts included.
-        request: The request it answers, for the wording of errors.
-    """
-
+class _ResponseDraft:
     __slots__ = (
         "_method",
         "_url",
         "attempts",
         "content",
-        "doubtful",
         "elapsed",
         "headers",
+        "maybe_processed",
         "status_code",
         "transfer",
     )
 
+    status_code: int
+    headers: Headers
+    content: bytes
+    elapsed: float
     attempts: int
-    """How often the request was sent to get this answer."""
-    doubtful: bool
-    """Whether an earlier attempt may have done what was asked: its answer was lost, or was a server's failure."""
+    maybe_processed: bool
     transfer: Transfer | None
-    """The figures of the last attempt, where the transport has them."""
+    _method: str
+    _url: str
 
-    def __init__(  # noqa: PLR0913 - the parts of a response, each by name
-        self,
+
+class Response(Immutable, _ResponseDraft):
+    """One complete HTTP response.
+
+    Args:
+        status_code: The final status.
+        headers: Its headers.
+        content: Its body; the content codings gzip and deflate are undone.
+        json: A body to encode instead of `content`, for responses made by hand.
+        elapsed: Seconds from the start of the call to the last byte, all attempts included.
+        request: The request it answers, for the wording of errors.
+        transfer: The figures of the last attempt, where the transport has them.
+
+    Attributes:
+        attempts: How often the request was sent to get this response.
+        maybe_processed: Whether an earlier attempt may have done what was asked: its response was lost, or was a
+            server's failure.
+    """
+
+    __module__ = "archal_lambda"
+    __slots__ = ()
+
+    @guarded
+    def __new__(  # noqa: PLR0913 - the parts of a response, each by name
+        cls,
         status_code: int,
         *,
         headers: Headers | HeaderInput = (),
@@ -78,16 +93,42 @@ class Response:
         json: object = None,
         elapsed: float = 0.0,
         request: Request | None = None,
-    ) -> None:
-        self.status_code = status_code
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        self.content = content if json is None else encode(json)
-        self.elapsed = elapsed
-        self.attempts = 1
-        self.doubtful = False
-        self.transfer = None
-        self._method = request.method if request is not None else ""
-        self._url = request.url if request is not None else ""
+        transfer: Transfer | None = None,
+    ) -> Self:
+        """Take the parts as they are."""
+        draft = _ResponseDraft()
+        draft.status_code = status_code
+        draft.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        draft.content = content if json is None else encode(json)
+        draft.elapsed = elapsed
+        draft.attempts = 1
+        draft.maybe_processed = False
+        draft.transfer = transfer
+        draft._method = request.method if request is not None else ""  # noqa: SLF001 - the fields of what it becomes
+        draft._url = request.url if request is not None else ""  # noqa: SLF001 - the same
+        return cls.seal(draft)
+
+    def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> Response:
+        """Copy the response of one attempt as that of a whole call.
+
+        Args:
+            attempts: How often the request was sent.
+            elapsed: Seconds the call took in all.
+            maybe_processed: Whether an earlier attempt may have done what was asked.
+
+        Returns:
+            The response with these facts.
+        """
+        draft = _ResponseDraft()
+        draft.status_code, draft.headers, draft.content = (
+            self.status_code,
+            self.headers,
+            self.content,
+        )
+        draft.attempts, draft.elapsed, draft.maybe_processed = attempts, elapsed, maybe_processed
+        draft.transfer = self.transfer
+        draft._method, draft._url = self._method, self._url  # noqa: SLF001 - as above
+        return Response.seal(draft)
 
     @property
     def is_success(self) -> bool:
@@ -97,13 +138,15 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text: the charset of `Content-Type`, else UTF-8; faulty bytes become U+FFFD."""
-        with suppress(LookupError, ValueError):  # a charset nobody knows, or one that is no charset
+        with suppress(
+            LookupError, ValueError
+        ):  # a charset nobody knows, or one that is not a charset
             return self.content.decode(_charset(self.headers.get("content-type", "")), "replace")
         return self.content.decode("utf-8", "replace")
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of `Retry-After` (RFC 9110, section 10.2.3), else None; a date counts from the answer's `Date`."""
+        """Seconds of `Retry-After` (RFC 9110, section 10.2.3), else None; a date counts from the response's `Date`."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -114,7 +157,7 @@ class Response:
         """Who turned the call down: `"route"`, `"clone"`, or None where there is no telling.
 
         It is a judgement, because no status or header tells the two apart. A status below 400 and a body that is
-        no JSON object or array give None. An answer is taken for the route's when its body is an object whose
+        not a JSON object or array give None. A response is taken for the route's when its body is an object whose
         `error`, `code`, `message` and `detail` are strings where present and which has `error` with another of
         them, or nothing else beside `error` or `code`. Services differ: GitHub adds `documentation_url`, Slack
         `ok`, Stripe makes `error` an object.
@@ -140,7 +183,7 @@ class Response:
             What the JSON says.
 
         Raises:
-            DecodeError: If the body is no JSON.
+            DecodeError: If the body is not JSON.
         """
         return decode_plain(self.content)
 
@@ -192,10 +235,6 @@ class Response:
             return cast("dict[str, object]", body)
         return {} if isinstance(body, list) else None
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Slots alone do not pickle under the oldest protocols.
-        return _restored, tuple(getattr(self, name) for name in self.__slots__)
-
     def __repr__(self) -> str:
         return f"<Response {self.status_code}, {len(self.content)} bytes>"
 
@@ -219,27 +258,12 @@ def _charset(content_type: str) -> str:
     return name
 
 
-def _restored(*values: object) -> Response:
-    response = object.__new__(Response)
-    for name, value in zip(Response.__slots__, values, strict=True):
-        setattr(response, name, value)
-    return response
-
-
 def status_error(
     response: Response, *, method: str = "", url: str = "", routed: bool = True
 ) -> errors.StatusError:
-    """Choose the error for a failed answer.
+    """Choose the most precise error for a failed response.
 
-    Args:
-        response: An answer whose status is not 2xx.
-        method: The HTTP method of the call.
-        url: The address without query.
-        routed: Whether a clone was called; the control plane answers in the route's own envelope
-            without any route being at fault.
-
-    Returns:
-        The most precise `StatusError`, ready to raise.
+    The control plane answers in the route's own envelope without any route being at fault: it is not `routed`.
     """
     cls: type[errors.StatusError]
     if routed and response.rejected_by == "route":

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Self
 
-from archal_lambda.core.models import encode
-from archal_lambda.core.redact import Secret, entry_name
-from archal_lambda.core.targets import BaseUrl
-from archal_lambda.core.tokens import TokenSecret, bearer, check_route_headers, token_of
-from archal_lambda.core.variables import read_variables
+from archal_lambda.core.environment import TokenSecret, read_variables, token_of
+from archal_lambda.core.headers import Headers, check_header, reserved_reason
+from archal_lambda.core.json import encode
+from archal_lambda.core.secrets import Secret, entry_name, guarded
+from archal_lambda.core.url import BaseUrl
+from archal_lambda.core.values import Immutable
 from archal_lambda.errors import ConfigurationError, UnknownCloneError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from archal_lambda.core.headers import Headers
 
 __all__ = ["Settings", "process_environ", "process_variable"]
 
@@ -40,24 +38,7 @@ _VARIABLES = {
 }
 
 
-class Settings:
-    """Where the clones are and what proves to Archal who calls.
-
-    Args:
-        session_id: The session, from which clone URLs are composed if none are given.
-        clone_urls: Clone to REST base URL.
-        route_headers: Headers for every clone call, sent as given.
-        token: Archal's token: for the control plane, and for the route where there are no route headers.
-        token_secret: A secret that holds the token, where no token is given.
-        api_url: The control plane; None means `https://archal.ai`.
-        runtime_url: The runtime proxy; None means the session's own host, or `https://api.archal.ai` for
-            a session id that is no DNS label.
-        ca_file: File with the CA certificates to trust; None means the system's.
-
-    Raises:
-        ConfigurationError: If one of them is wrong; the error names it and never shows its value.
-    """
-
+class _SettingsDraft:
     __slots__ = (
         "api_url",
         "ca_file",
@@ -69,8 +50,40 @@ class Settings:
         "token_secret",
     )
 
-    def __init__(  # noqa: PLR0913 - eight settings, each by name
-        self,
+    session_id: str | None
+    clone_urls: Mapping[str, BaseUrl]
+    route_headers: Headers
+    token: Secret | None
+    token_secret: TokenSecret | None
+    api_url: BaseUrl
+    runtime_url: BaseUrl | None
+    ca_file: str | None
+
+
+class Settings(Immutable, _SettingsDraft):
+    """Where the clones are and what proves to Archal who calls.
+
+    Args:
+        session_id: The session, from which clone URLs are composed if none are given.
+        clone_urls: Clone to REST base URL.
+        route_headers: Headers for every clone call, sent as given.
+        token: Archal's token: for the control plane, and for the route where there are no route headers.
+        token_secret: A secret that holds the token, where no token is given.
+        api_url: The control plane; None means `https://archal.ai`.
+        runtime_url: The runtime proxy; None means the session's own host, or `https://api.archal.ai` for
+            a session id that is not a DNS label.
+        ca_file: File with the CA certificates to trust; None means the system's.
+
+    Raises:
+        ConfigurationError: If one of them is wrong; the error names it and never shows its value.
+    """
+
+    __module__ = "archal_lambda"
+    __slots__ = ()
+
+    @guarded
+    def __new__(  # noqa: PLR0913 - eight settings, each by name
+        cls,
         *,
         session_id: str | None = None,
         clone_urls: Mapping[str, str] | None = None,
@@ -80,27 +93,33 @@ class Settings:
         api_url: str | None = None,
         runtime_url: str | None = None,
         ca_file: str | None = None,
-    ) -> None:
+    ) -> Self:
+        """Check the settings."""
         if session_id and not _SESSION_ID.fullmatch(session_id):
             raise ConfigurationError(
-                "session_id", "must hold letters, digits, dots, dashes and underscores only"
+                "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )
-        self.session_id = session_id or None
-        self.clone_urls = {
+        draft = _SettingsDraft()
+        draft.session_id = session_id or None
+        bases = {
             clone: _base_url("clone_urls", url, entry=clone)
             for clone, url in (clone_urls or {}).items()
         }
-        self.token = None if token is None else token_of(token)
-        self.token_secret = token_secret if token is None else None
-        self.route_headers = check_route_headers(route_headers or {})
-        if self.token is not None and not self.route_headers:
+        draft.clone_urls = MappingProxyType(bases)
+        draft.token = None if token is None else token_of(token)
+        draft.token_secret = token_secret if token is None else None
+        draft.route_headers = _check_route_headers(route_headers or {})
+        if draft.token is not None and not draft.route_headers:
             # Archal OpenAPI 0.3.0, RouteAuthorization: the value carries the scheme.
-            self.route_headers = bearer("x-route-authorization", self.token)
-        self.api_url = _base_url("api_url", api_url or _API_URL)
-        self.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
-        self.ca_file = ca_file or None
+            bearer = f"Bearer {draft.token.reveal()}"
+            draft.route_headers = Headers({"x-route-authorization": bearer})
+        draft.api_url = _base_url("api_url", api_url or _API_URL)
+        draft.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
+        draft.ca_file = ca_file or None
+        return cls.seal(draft)
 
     @classmethod
+    @guarded
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings from environment variables.
 
@@ -117,11 +136,10 @@ class Settings:
         try:
             return cls(**read_variables(env))
         except ConfigurationError as error:
-            variable, reason = _VARIABLES.get(error.variable, error.variable), error.reason
-        if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
-            variable = "AGENT_SESSION_ID"
-        del env, environ  # what is left in a frame is in every traceback that shows locals
-        raise ConfigurationError(variable, reason)
+            variable = _VARIABLES.get(error.variable, error.variable)
+            if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
+                variable = "AGENT_SESSION_ID"
+            raise ConfigurationError(variable, error.reason) from None
 
     def base_url(self, clone: str) -> BaseUrl:
         """Find the REST base of a clone.
@@ -133,7 +151,7 @@ class Settings:
             Its base: as named, or composed from the session id if no clone is named at all.
 
         Raises:
-            UnknownCloneError: If other clones are named and this one is not, or the name is none.
+            UnknownCloneError: If other clones are named and this one x.
             ConfigurationError: If there is nothing to find it by.
         """
         if clone in self.clone_urls:
@@ -236,41 +254,57 @@ class Settings:
         }
         return {name: text for name, text in texts.items() if text}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A view of a mapping does not pickle; what it was made of does.
+        urls = {clone: str(base) for clone, base in self.clone_urls.items()}
+        arguments = {
+            "session_id": self.session_id,
+            "clone_urls": urls,
+            "route_headers": dict(self.route_headers.pairs),
+            "token": self.token,
+            "token_secret": self.token_secret,
+            "api_url": str(self.api_url),
+            "runtime_url": str(self.runtime_url or ""),
+            "ca_file": self.ca_file,
+        }
+        return _restored, (arguments,)
+
     def __repr__(self) -> str:
-        if not hasattr(self, "ca_file"):  # its constructor is showing its locals in a traceback
-            return "<Settings>"
         clones = ", ".join(sorted(self.clone_urls)) or "composed from the session id"
         route = ", ".join(self.route_headers) or "none"
         return f"<Settings clones: {clones}; route headers: {route}>"
 
 
+def _restored(arguments: dict[str, Any]) -> Settings:
+    return Settings(**arguments)
+
+
 def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
-    """Copy the environment of this process, for a child.
-
-    Args:
-        variables: Variables to set on top.
-
-    Returns:
-        The child's environment.
-    """
+    """Copy the environment of this process for a child, with variables set on top."""
     return {**os.environ, **variables}
 
 
 def process_variable(name: str) -> str:
-    """Read one variable of this process, as it is now.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        Its value, or the empty string if it is not set.
-    """
+    """Read one variable of this process as it is now; the empty string if it is not set."""
     return os.environ.get(name, "")
+
+
+def _check_route_headers(headers: Mapping[str, str]) -> Headers:
+    for name, value in headers.items():
+        try:
+            check_header(name, value)
+        except ValueError:
+            problem: str | None = "is not a valid HTTP header"
+        else:
+            problem = None if name.lower().startswith("x-") else reserved_reason(name)
+        if problem:
+            raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
+    return Headers(headers)
 
 
 def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:
     try:
         return BaseUrl(url)
     except ValueError as error:
-        reason = str(error)
-    raise ConfigurationError(variable, reason if entry is None else f"{entry_name(entry)}{reason}")
+        reason = str(error) if entry is None else f"{entry_name(entry)}{error}"
+        raise ConfigurationError(variable, reason) from None

@@ -12,13 +12,11 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import CallRecord, Clones, Deadline
-from archal_lambda.core.models import convert
+from archal_lambda import CallRecord, Clones, Deadline, LambdaContext, read_event
 from archal_lambda.powertools import log_calls
 
 if TYPE_CHECKING:
     from archal_lambda import Clone
-    from archal_lambda.core.deadline import LambdaContext
 
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
 
@@ -68,10 +66,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the clone cannot be used; `archal run` counts the run as failed.
-        DecodeError: If the event is no `Task`.
+        DecodeError: If the event is not a `Task`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    task = convert(event, Task)
+    task = read_event(event, Task)
     log = log_calls(logger, metrics)
     calls: list[dict[str, Any]] = []
 

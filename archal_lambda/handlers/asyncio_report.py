@@ -7,16 +7,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger
 
-from archal_lambda import ArchalError, AsyncClones, Deadline, Request
+from archal_lambda import ArchalError, AsyncClones, Deadline, LambdaContext, Request
 from archal_lambda.powertools import log_calls
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import LambdaContext
 
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
 

@@ -6,17 +6,14 @@ It reads `{"name": …, "description": …, "private": …}` and answers 201 wit
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import ArchalError, Clones, Deadline, DecodeError
+from archal_lambda import ArchalError, Clones, Deadline, DecodeError, LambdaContext
 from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import LambdaContext
 
 # The dummy that Archal documents for GitHub clones; the real GitHub refuses it.
 GITHUB_TOKEN = "ghp_AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTt"  # noqa: S105 - public, see above

@@ -7,16 +7,21 @@ is answered here; every other request goes on to the origin, without that header
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger
 
-from archal_lambda import ArchalError, Clones, ConfigurationError, Deadline, DecodeError, Settings
+from archal_lambda import (
+    ArchalError,
+    Clones,
+    ConfigurationError,
+    Deadline,
+    DecodeError,
+    LambdaContext,
+    Settings,
+)
 from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import LambdaContext
 
 # Set this to your session's clones.
 CLONE_URLS = {"github": "https://ses-01hxyz.clones.archal.ai/github/api"}

@@ -14,8 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
-from archal_lambda import Clones, Deadline
-from archal_lambda.core.models import convert, decode
+from archal_lambda import Clones, Deadline, read_event
 from archal_lambda.powertools import log_calls
 
 if TYPE_CHECKING:
@@ -74,12 +73,13 @@ def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
     Raises:
         ScenarioError: If it no longer fits the time left, or a step got another status.
-        ArchalError: If the body is no scenario, or a clone does not answer.
+        ValueError: If the body is not JSON, or not a scenario.
+        ArchalError: If a clone does not answer.
     """
     deadline = Deadline.from_context(lambda_context, reserve=1.0)
     if deadline.remaining() < NEEDED_SECONDS:
         raise ScenarioError("not started: too little time is left")
-    scenario = decode(record.body.encode(), Scenario)
+    scenario = read_event(record.json_body, Scenario)
     view = clones().with_deadline(deadline)
     for number, step in enumerate(scenario.steps, 1):
         response = view[step.clone].request(
@@ -144,10 +144,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         `batchItemFailures` with the ids of the records to return.
 
     Raises:
-        DecodeError: If the event is no SQS event.
+        DecodeError: If the event is not an SQS event.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    batch = convert(event, Batch)
+    batch = read_event(event, Batch)
     # Only a record with an id can be reported; SQS gives one to each.
     records = [record for record in batch.records if has_id(record)]
     if len(records) < len(batch.records):

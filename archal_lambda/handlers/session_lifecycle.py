@@ -6,17 +6,13 @@ wrong is raised, so that a state machine can catch it by the error's name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import ArchalClient, Deadline, RequestTimeout
-from archal_lambda.core.models import convert
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import LambdaContext
+from archal_lambda import ArchalClient, Deadline, LambdaContext, RequestTimeout, read_event
 
 CALL_SECONDS = 10.0  # longest that one call to Archal may take
 # What stopping the session and answering may take: a session whose creation got no answer takes a call to find it
@@ -61,10 +57,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the session cannot be had, or the clone does not answer.
-        DecodeError: If the event is no `Check`.
+        DecodeError: If the event is not a `Check`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    check = convert(event, Check)
+    check = read_event(event, Check)
     deadline = Deadline.from_context(context, reserve=CLEAN_UP_SECONDS)
     if deadline.expired:
         raise RequestTimeout("too little time to start a session and stop it", phase="connect")

@@ -7,17 +7,20 @@ costs money until its time to live is over. Unless `dry_run` is false it only re
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import ArchalClient, ArchalError, Deadline, NotFoundError
-from archal_lambda.core.models import convert
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import LambdaContext
+from archal_lambda import (
+    ArchalClient,
+    ArchalError,
+    Deadline,
+    LambdaContext,
+    NotFoundError,
+    read_event,
+)
 
 # No further session is begun with less than this left; one DELETE may take 15 s.
 RESERVE_SECONDS = 20.0
@@ -58,10 +61,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         ArchalError: If the sessions cannot be listed.
-        DecodeError: If the event is no `Sweep`.
+        DecodeError: If the event is not a `Sweep`.
     """
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    sweep = convert(event, Sweep)
+    sweep = read_event(event, Sweep)
     deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)
     now = datetime.now(UTC)
     with ArchalClient.from_env() as client:

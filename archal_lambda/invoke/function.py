@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archal_lambda.core.environment import is_setting
 from archal_lambda.core.settings import process_environ
-from archal_lambda.core.variables import is_setting
 
 if TYPE_CHECKING:
     from archal_lambda.core.settings import Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable  # noqa: TC003 - `typing`, which would guard it, costs a start more
+from collections.abc import Callable
 
 __all__ = ["LocalContext"]
 

@@ -15,13 +15,12 @@ import zlib
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
-from archal_lambda.transports._head import FIELD, MAX_FIELDS, MAX_LINE, Malformed
+from archal_lambda.transports._http1 import FIELD, MAX_FIELDS, MAX_LINE, Head, Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
-    from archal_lambda.transports._head import Head
 
 __all__ = ["TooLarge", "read_body"]
 
@@ -40,19 +39,9 @@ class TooLarge(HTTPException):
 
 
 def read_body(head: Head, reader: BufferedReader, limit: int) -> bytes:
-    """Read a body to its end.
+    """Read a body to its end; it may have `limit` bytes after decoding, else it is `TooLarge`.
 
-    Args:
-        head: The status and headers of the answer.
-        reader: What it is read from.
-        limit: The largest body accepted, in bytes after decoding.
-
-    Returns:
-        The body. Codings other than gzip and deflate, which nobody asked for, are left as they are.
-
-    Raises:
-        TooLarge: If it exceeds the limit.
-        HTTPException: If it is incomplete or malformed.
+    Codings other than gzip and deflate, which nobody asked for, are left as they are.
     """
     codings = _codings(head)
     length = head.length

@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import js
 from pyodide.ffi import JsException, to_js
 
 from archal_lambda.core.headers import Headers
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import (
     ConfigurationError,
     ConnectError,
     ConnectionLost,
+    Phase,
     RequestTimeout,
     ResponseTooLarge,
     TransportError,
 )
-
-if TYPE_CHECKING:
-    from archal_lambda.core.deadline import Deadline, Timeout
-    from archal_lambda.core.request import Request
-    from archal_lambda.errors import Phase
 
 __all__ = ["FetchTransport"]
 
@@ -57,7 +55,7 @@ class FetchTransport:
 
     Args:
         ca_file: Must be None: TLS is the host's own.
-        max_response_bytes: Largest answer accepted, in bytes after decoding.
+        max_response_bytes: Largest response accepted, in bytes after decoding.
 
     Raises:
         ConfigurationError: If there is a CA file.
@@ -71,29 +69,18 @@ class FetchTransport:
         self._max_bytes = max_response_bytes
 
     async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
-        """Send a request and read the whole answer. A call that is cancelled or fails is aborted.
+        """Send a request and read the whole response. A call that is cancelled or fails is aborted.
 
-        Args:
-            request: A request with its base and all its headers.
-            deadline: The moment by which this must have returned or raised.
-            timeout: The `read` limit of this attempt; `connect` has no effect.
-
-        Returns:
-            The answer, whatever its status.
-
-        Raises:
-            TransportError: If there is no complete answer.
-            ValueError: If `fetch` cannot send such a request, as a GET with a body; nothing was sent.
+        A request that `fetch` cannot send, such as a GET with a body, is a `ValueError`.
         """
         call = _Call(request, timeout.read)
         try:
             with _Limit(deadline.remaining(), call.controller):
                 return await call.run(self._max_bytes)
         except JsException as error:
-            failure = call.failure(error)
+            raise call.failure(error) from None
         finally:
             call.abort()
-        raise failure
 
     async def aclose(self) -> None:
         """Do nothing: connections are the host's."""
@@ -112,14 +99,16 @@ class _Call:
     async def run(self, limit: int) -> Response:
         """Carry the exchange through."""
         with _Limit(self._read_limit, self.controller):
-            answer = await js.fetch(self._fetchable)
+            response = await js.fetch(self._fetchable)
         self._phase = "body"
-        if not answer.status:  # what a browser makes of a redirect
+        if not response.status:  # what a browser makes of a redirect
             raise self._lost("the host hides redirects")
-        content = await self._read(answer, limit)
-        fields = js.Array.from_(answer.headers.entries()).to_py()
+        content = await self._read(response, limit)
+        fields = js.Array.from_(response.headers.entries()).to_py()
         headers = Headers([(name, value) for name, value in fields])
-        return Response(int(answer.status), headers=headers, content=content, request=self._request)
+        return Response(
+            int(response.status), headers=headers, content=content, request=self._request
+        )
 
     def abort(self) -> None:
         """Let go of the connection, unless the exchange is over."""
@@ -137,14 +126,14 @@ class _Call:
             return ConnectError(f"no connection: {code}", sent=False, **facts)
         return self._lost(code or "the host gives no reason")
 
-    async def _read(self, answer: Any, limit: int) -> bytes:  # noqa: ANN401 - a Response of JavaScript
-        if not answer.body:
+    async def _read(self, response: Any, limit: int) -> bytes:  # noqa: ANN401 - a Response of JavaScript
+        if not response.body:
             return b""
-        length = answer.headers.get("content-length") or ""
-        coded = answer.headers.get("content-encoding")
+        length = response.headers.get("content-length") or ""
+        coded = response.headers.get("content-encoding")
         if self._request.method != "HEAD" and not coded and str(length).isdigit():
             self._check(int(length), limit)
-        reader = answer.body.getReader()
+        reader = response.body.getReader()
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -183,7 +172,7 @@ class _Limit:
         self._signal: Any = None
         if limit is not None:
             self._signal = js.AbortSignal.timeout(_milliseconds(limit))
-            # The reason comes first, so that the event is not taken for it: what is no Error cannot be raised.
+            # The reason comes first, so that the event is not taken for it: what is not an Error cannot be raised.
             self._signal.onabort = controller.abort.bind(controller, None)
 
     def __enter__(self) -> None:
@@ -195,8 +184,7 @@ class _Limit:
 
 
 def _fetchable(request: Request, signal: Any) -> Any:  # noqa: ANN401 - of JavaScript, both
-    # Made apart from the call, because a bad argument and a broken network are errors of the same kind. In a function
-    # of its own, so that no traceback that shows locals shows the credentials.
+    # Made apart from the call, because a bad argument and a broken network are errors of the same kind.
     if request.base is None:
         raise TypeError("the request has no base URL")
     if request.content and request.method in _BODILESS:
@@ -204,8 +192,7 @@ def _fetchable(request: Request, signal: Any) -> Any:  # noqa: ANN401 - of JavaS
     try:
         return _js_request(request, signal)
     except JsException:
-        pass
-    raise ValueError("fetch refuses the address or a header of the request")
+        raise ValueError("fetch refuses the address or a header of the request") from None
 
 
 def _js_request(request: Request, signal: Any) -> Any:  # noqa: ANN401 - of JavaScript, both

@@ -10,22 +10,18 @@ of it, of repeated headers the last one wins, and outside Node the host follows 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pyodide.ffi import can_run_sync, run_sync
 
-from archal_lambda.core.response import MAX_RESPONSE_BYTES
+from archal_lambda.core.request import Request
+from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.transports._fetch import FetchTransport
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from archal_lambda.core.deadline import Deadline, Timeout
-    from archal_lambda.core.request import Request
-    from archal_lambda.core.response import Response
-
-__all__ = ["JspiTransport", "side_by_side", "sleep"]
+__all__ = ["JspiTransport", "gather", "sleep"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -36,7 +32,7 @@ class JspiTransport:
 
     Args:
         ca_file: Must be None: TLS is the host's own.
-        max_response_bytes: Largest answer accepted, in bytes after decoding.
+        max_response_bytes: Largest response accepted, in bytes after decoding.
 
     Raises:
         ConfigurationError: If there is a CA file.
@@ -48,21 +44,7 @@ class JspiTransport:
         self._fetch = FetchTransport(ca_file=ca_file, max_response_bytes=max_response_bytes)
 
     def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
-        """Send a request and read the whole answer.
-
-        Args:
-            request: A request with its base and all its headers.
-            deadline: The moment by which this must have returned or raised.
-            timeout: The `read` limit of this attempt; `connect` has no effect.
-
-        Returns:
-            The answer, whatever its status.
-
-        Raises:
-            TransportError: If there is no complete answer.
-            ValueError: If `fetch` cannot send such a request, as a GET with a body; nothing was sent.
-            ConfigurationError: If Python cannot wait here.
-        """
+        """Send a request and read the whole response; a `ConfigurationError` if Python cannot wait here."""
         _require_waiting()
         return run_sync(self._fetch.asend(request, deadline, timeout))
 
@@ -71,33 +53,13 @@ class JspiTransport:
 
 
 def sleep(seconds: float) -> None:
-    """Wait, and let other tasks go on; `time.sleep` would hold them all.
-
-    Args:
-        seconds: For how long.
-
-    Raises:
-        ConfigurationError: If Python cannot wait here.
-    """
+    """Wait, and let other tasks go on; `time.sleep` would hold them all."""
     _require_waiting()
     run_sync(asyncio.sleep(seconds))
 
 
-def side_by_side(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
-    """Do a task for each item, several at once.
-
-    Args:
-        task: What to do.
-        items: What to do it for.
-        most: How many at once at most.
-
-    Returns:
-        What the task returns for each item, in order.
-
-    Raises:
-        ConfigurationError: If Python cannot wait here.
-        Exception: What the task raises first; all that was begun is over by then.
-    """
+def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
+    """Do a task for each item, `most` at once, and return the results in order; what a task raises first is raised."""
     _require_waiting()
     return run_sync(_all_done(task, items, most))
 

@@ -22,19 +22,9 @@ _SHARED_SECONDS = 1.0
 
 
 def resolve(host: str, port: int, seconds: float) -> list[Address]:
-    """Resolve a name.
+    """Resolve a name to what `socket.getaddrinfo` gives for TCP; a `TimeoutError` if it takes longer.
 
-    Args:
-        host: A host name or address; for an address nothing is asked of a resolver.
-        port: The port.
-        seconds: How long it may take.
-
-    Returns:
-        What `socket.getaddrinfo` gives for TCP.
-
-    Raises:
-        TimeoutError: If it takes longer.
-        OSError: If the name does not resolve.
+    For an address nothing is asked of a resolver.
     """
     if _is_address(host):
         return _look_up(host, port)
@@ -69,7 +59,7 @@ class _Lookup:
         except OSError as error:
             self.outcome = error.with_traceback(None)
         except UnicodeError:
-            self.outcome = OSError("the host is no valid name")
+            self.outcome = OSError("the host is not a valid name")
         finally:
             self.over.set()
             with _lock:

@@ -7,19 +7,23 @@ they carry `x-route-authorization` to other hosts and wait longer than a budget.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
+from collections.abc import Callable
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from typing import TypedDict
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read
 
+from archal_lambda.core.records import Transfer
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.core.timeouts import Deadline, Timeout
+from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import (
-    ConfigurationError,
     ConnectError,
     ConnectionLost,
     RequestTimeout,
@@ -27,19 +31,10 @@ from archal_lambda.errors import (
     TransportError,
 )
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._head import Malformed, read_head
-from archal_lambda.transports._idle import IdleWires
-from archal_lambda.transports._once import Once
-from archal_lambda.transports._wire import Wire
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-
-    from archal_lambda.core.deadline import Deadline, Timeout
-    from archal_lambda.core.request import Request
-    from archal_lambda.core.targets import BaseUrl
-    from archal_lambda.transports._leash import Leash
+from archal_lambda.transports._connection import CancelHandle, Connection
+from archal_lambda.transports._http1 import Malformed, read_head, write_head
+from archal_lambda.transports._pool import ConnectionPool
+from archal_lambda.transports._tls import Once, tls_context
 
 __all__ = ["UrllibTransport"]
 
@@ -70,171 +65,143 @@ class UrllibTransport:
     ) -> None:
         self._max_bytes = max_response_bytes
         # Reading the CA certificates takes tens of milliseconds, which a fan-out must not spend on each call.
-        self._context = Once(lambda: _tls_context(ca_file))
-        self._idle = IdleWires(usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock)
+        self._context = Once(lambda: tls_context(ca_file))
+        self._idle = ConnectionPool(
+            usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock
+        )
 
     def send(
-        self, request: Request, deadline: Deadline, timeout: Timeout, *, leash: Leash | None = None
+        self,
+        request: Request,
+        deadline: Deadline,
+        timeout: Timeout,
+        *,
+        handle: CancelHandle | None = None,
     ) -> Response:
-        """Send a request and read the whole answer.
-
-        Args:
-            request: A request with its base and all its headers.
-            deadline: The moment by which this must have returned or raised.
-            timeout: The `connect` and `read` limits of this attempt.
-            leash: Lets another thread end the exchange.
-
-        Returns:
-            The answer, whatever its status.
-
-        Raises:
-            TransportError: If there is no complete answer.
-            ConfigurationError: If the CA file cannot be read.
-        """
+        """Send a request and read the whole response; `handle` lets another thread end the exchange."""
         base = request.base
         if base is None:
             raise TypeError("the request has no base URL")
-        wire = self._idle.take(base.origin) or Wire(deadline.within(timeout.connect))
+        kept = self._idle.take(base.origin)
+        connection = kept or Connection(deadline.within(timeout.connect))
         try:
-            if leash is not None:
-                leash.tie(wire)
-            if wire.sock is None:
-                wire.sock = self._connect(wire, base, deadline)
-            wire.begin(deadline, timeout.read)
-            response, reusable = self._converse(wire, request)
+            if handle is not None:
+                handle.attach(connection)
+            if connection.sock is None:
+                connection.sock = self._connect(connection, base, deadline)
+            connection.begin(deadline, timeout.read)
+            response, reusable = self._converse(connection, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
-            failure = _translate(error, wire, request)
-            failure.transfer = wire.transfer()
-            # Other errors quote what the peer said, and the frames of each hold parts of it.
+            _end(handle, connection)
+            # Other errors quote what the peer said, and the frames of each contain parts of it.
             cause = error.with_traceback(None) if isinstance(error, OSError) else None
+            raise _translated(error, connection, request) from cause
         except BaseException:
-            _release(leash)
-            wire.close()
+            _end(handle, connection)
             raise
+        if handle is not None:
+            handle.detach()
+        if reusable:
+            self._idle.put(base.origin, connection)
         else:
-            _release(leash)
-            if reusable:
-                self._idle.put(base.origin, wire)
-            else:
-                wire.close()
-            return response
-        _release(leash)
-        wire.close()
-        raise failure from cause
+            connection.close()
+        return response
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""
         self._idle.close()
 
-    def _connect(self, wire: Wire, base: BaseUrl, deadline: Deadline) -> socket.socket:
+    def _connect(self, owner: Connection, base: BaseUrl, deadline: Deadline) -> socket.socket:
         connection: _Plain | _Tls
         if base.scheme == "https":
             context = self._context.get(deadline.remaining())
             connection = _Tls(base.host, base.port, ssl_context=context)
         else:
             connection = _Plain(base.host, base.port)
-        connection.wire = wire
+        connection.owner = owner
         connection.connect()
         if isinstance(connection.sock, ssl.SSLSocket):
             # An end without the closing alert may be an attacker's (RFC 9112, section 9.8): no end, an error.
             connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # as in ssl.py
         return connection.sock
 
-    def _converse(self, wire: Wire, request: Request) -> tuple[Response, bool]:
+    def _converse(self, connection: Connection, request: Request) -> tuple[Response, bool]:
         broken = False
         try:
-            _write(wire, request)
+            _write(connection, request)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
-        wire.enter("headers")
-        head = read_head(wire.reader, request.method)
-        wire.enter("body")
-        content = read_body(head, wire.reader, self._max_bytes)
-        response = Response(head.status, headers=head.headers, content=content, request=request)
-        response.transfer = wire.transfer()
-        reusable = head.persistent and not broken and not wire.leftover()
-        return response, reusable
+        connection.enter("headers")
+        head = read_head(connection.reader, request.method)
+        connection.enter("body")
+        content = read_body(head, connection.reader, self._max_bytes)
+        response = Response(
+            head.status,
+            headers=head.headers,
+            content=content,
+            request=request,
+            transfer=connection.transfer(),
+        )
+        return response, head.persistent and not broken and not connection.leftover()
 
 
 class _Plain(HTTPConnection):
-    wire: Wire
+    owner: Connection
 
     def _new_conn(self) -> socket.socket:
-        return self.wire.dial(self._dns_host, self.port)
+        return self.owner.dial(self._dns_host, self.port)
 
 
 class _Tls(HTTPSConnection):
-    wire: Wire
+    owner: Connection
 
     def _new_conn(self) -> socket.socket:
-        sock = self.wire.dial(self._dns_host, self.port)
-        self.wire.enter("tls")
+        sock = self.owner.dial(self._dns_host, self.port)
+        self.owner.enter("tls")
         return sock
 
 
-class _TlsSocket(ssl.SSLSocket):
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        # Asked before the handshake alone, of a peer that is gone already; what this raises, ssl.py passes on without
-        # closing the socket.
-        try:
-            return super().recv(buflen, flags)
-        except ConnectionError:
-            self.close()
-            raise
+def _end(handle: CancelHandle | None, connection: Connection) -> None:
+    # In this order: a connection that is let go of may be another call's.
+    if handle is not None:
+        handle.detach()
+    connection.close()
 
 
-def _release(leash: Leash | None) -> None:
-    if leash is not None:
-        leash.untie()
-
-
-def _usable(wire: Wire) -> bool:
+def _usable(connection: Connection) -> bool:
     # An idle connection with something to read was closed by the peer, or holds bytes nobody asked for.
-    return wire.sock is not None and not wait_for_read(wire.sock, timeout=0)
+    return connection.sock is not None and not wait_for_read(connection.sock, timeout=0)
 
 
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    context = create_urllib3_context()
-    context.sslsocket_class = _TlsSocket
-    if ca_file is None:
-        context.load_default_certs()
-        return context
-    try:
-        context.load_verify_locations(ca_file)
-    except OSError:  # ssl.SSLError is one
-        pass
-    else:
-        return context
-    raise ConfigurationError("SSL_CERT_FILE", "must name a readable PEM file of CA certificates")
-
-
-def _write(wire: Wire, request: Request) -> None:
-    # Bytes stay out of local variables: a traceback that shows locals would show the credentials.
-    wire.write(memoryview(_head(request) + request.content[:_PIECE]))
+def _write(connection: Connection, request: Request) -> None:
+    connection.write(memoryview(write_head(request) + request.content[:_PIECE]))
     if len(request.content) > _PIECE:
-        wire.write(memoryview(request.content)[_PIECE:])
+        connection.write(memoryview(request.content)[_PIECE:])
 
 
-def _head(request: Request) -> bytes:
-    host = "" if request.base is None else request.base.netloc
-    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.pairs)
-    return f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode(
-        "latin-1"
+def _translated(error: Exception, connection: Connection, request: Request) -> TransportError:
+    phase = connection.phase
+    facts = _Facts(
+        method=request.method,
+        url=request.url,
+        sent=connection.sent,
+        transfer=connection.transfer(),
     )
-
-
-def _translate(error: Exception, wire: Wire, request: Request) -> TransportError:
-    method, url, sent = request.method, request.url, wire.sent
     if isinstance(error, TooLarge):
-        return ResponseTooLarge(limit=error.args[0], method=method, url=url, sent=sent)
+        return ResponseTooLarge(limit=error.args[0], **facts)
     if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
-        reason = f"timed out ({wire.phase})"
-        return RequestTimeout(reason, phase=wire.phase, method=method, url=url, sent=sent)
-    if wire.phase in {"resolve", "connect", "tls"}:
-        reason = f"no connection: {_reason(error)}"
-        return ConnectError(reason, method=method, url=url, sent=sent)
-    return ConnectionLost(f"connection lost: {_reason(error)}", method=method, url=url, sent=sent)
+        return RequestTimeout(f"timed out ({phase})", phase=phase, **facts)
+    if phase in {"resolve", "connect", "tls"}:
+        return ConnectError(f"no connection: {_reason(error)}", **facts)
+    return ConnectionLost(f"connection lost: {_reason(error)}", **facts)
+
+
+class _Facts(TypedDict):
+    method: str
+    url: str
+    sent: bool
+    transfer: Transfer
 
 
 def _reason(error: Exception) -> str:

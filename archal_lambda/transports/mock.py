@@ -1,19 +1,15 @@
-"""A transport for tests, ours and yours: a function answers instead of a network.
+"""A transport for tests, ours and yours: a function responds instead of a network.
 
 This module owns nothing but the call of that function. It must not open a socket.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from archal_lambda.core.deadline import Deadline, Timeout
-    from archal_lambda.core.request import Request
+from archal_lambda.core.timeouts import Deadline, Timeout
 
 __all__ = ["MockTransport"]
 
@@ -50,7 +46,7 @@ class MockTransport:
             timeout: Unused, as well.
 
         Returns:
-            What the handler returns, as an answer to this request.
+            What the handler returns, as a response to this request.
 
         Raises:
             TransportError: Whatever the handler raises.
@@ -58,10 +54,10 @@ class MockTransport:
         """
         del deadline, timeout
         self.requests.append(request)
-        answer = self._handler(request)
-        if not isinstance(answer, Response):
-            raise TypeError("an asynchronous handler answers asynchronous clients only")
-        return _answer_to(request, answer)
+        made = self._handler(request)
+        if not isinstance(made, Response):
+            raise TypeError("an asynchronous handler is for asynchronous clients only")
+        return _response_to(request, made)
 
     async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
         """Hand the request to the handler; for asynchronous clients.
@@ -72,15 +68,15 @@ class MockTransport:
             timeout: Unused, as well.
 
         Returns:
-            What the handler returns, as an answer to this request.
+            What the handler returns, as a response to this request.
 
         Raises:
             TransportError: Whatever the handler raises.
         """
         del deadline, timeout
         self.requests.append(request)
-        answer = self._handler(request)
-        return _answer_to(request, answer if isinstance(answer, Response) else await answer)
+        made = self._handler(request)
+        return _response_to(request, made if isinstance(made, Response) else await made)
 
     def close(self) -> None:
         """Do nothing; there is no connection."""
@@ -89,7 +85,5 @@ class MockTransport:
         """Do nothing; there is no connection."""
 
 
-def _answer_to(request: Request, answer: Response) -> Response:
-    return Response(
-        answer.status_code, headers=answer.headers, content=answer.content, request=request
-    )
+def _response_to(request: Request, made: Response) -> Response:
+    return Response(made.status_code, headers=made.headers, content=made.content, request=request)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from archal_lambda import ArchalClient, ArchalError, SessionEndedError, Settings
+from archal_lambda.clients.control import Sessions
 from archal_lambda.local import LocalArchal
-from archal_lambda.sessions import Sessions
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = re.compile(r"ARCHAL_\w+|AGENT_\w+")
@@ -202,7 +202,7 @@ def test_a_route_rejection_is_an_error(cli, archal, monkeypatch):
     ("args", "code", "message"),
     [
         (("call", "slack", "GET", "/x"), 1, "known clones: github"),
-        (("call", "github", "GET", "/../x"), 2, "must not hold"),
+        (("call", "github", "GET", "/../x"), 2, "must not contain"),
         (("call", "github", "BREW", "/x"), 2, "method must be one of"),
         (("call", "github", "GET", "/x", "-H", "Host: evil"), 2, "belongs to the connection"),
         (("session", "get", "ses-none"), 1, "status 404"),

@@ -57,7 +57,7 @@ async def main(given):
     worker = imported()
     for case in json.loads(given):
         await answered(worker, case)
-    heavy = {"urllib3", "aws_lambda_powertools", "archal_lambda.clones"}
+    heavy = {"urllib3", "aws_lambda_powertools", "archal_lambda.clients.sync"}
     tell("modules", loaded=sorted(heavy & set(sys.modules)))
     from archal_lambda import Response, edge  # noqa: PLC0415 - after the Worker, which loads them
 

@@ -77,7 +77,7 @@ def test_a_repository_is_created(told):
         ("too late", 504, "in time"),
     ],
 )
-def test_what_the_caller_sees(told, name, status, words):
+def test_error_response(told, name, status, words):
     """The clone's refusals as they are; of our own failures a status and a word."""
     one = told[0][name]
 

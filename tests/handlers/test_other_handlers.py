@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from archal_lambda import ArchalClient, ArchalError, RequestTimeout
+from archal_lambda.clients.control import Sessions
 from archal_lambda.handlers import agent, scenario_worker, session_lifecycle, session_sweeper
 from archal_lambda.local import LocalArchal
-from archal_lambda.sessions import Sessions
 from archal_lambda.testing import LocalContext
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -99,7 +99,7 @@ def test_the_platform_ends_a_handler_that_takes_too_long(emulate):
         ({"AGENT_ROUTE_HEADERS": f'["{SECRET}"]'}, "AGENT_ROUTE_HEADERS"),
         ({"AGENT_ROUTE_HEADERS": None, "ARCHAL_TOKEN": None}, "AGENT_ROUTE_HEADERS"),
     ],
-    ids=["no JSON", "no https", "empty", "no clones", "no object", "no route"],
+    ids=["no JSON", "no https", "empty", "no clones", "not an object", "no route"],
 )
 def test_a_bad_environment_fails_the_start(emulate, archal, secrets, settings, variable):
     """The error names the variable; neither it nor the log shows a value."""

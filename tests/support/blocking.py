@@ -131,9 +131,9 @@ def wrapped(value):
     """Wrap what has something to await inside."""
     if inspect.isasyncgen(value):
         return walked(value)
-    if isinstance(value, contextlib.AbstractAsyncContextManager) or type(
-        value
-    ).__module__.startswith("archal_lambda.aio"):
+    if isinstance(value, contextlib.AbstractAsyncContextManager) or type(value).__name__.startswith(
+        "Async"
+    ):
         return Blocking(value)
     if inspect.ismethod(value):
         return called(value)

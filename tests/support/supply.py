@@ -117,7 +117,8 @@ def task_root(python, folder):
     (wheel,) = folder.glob("*.whl")
     target = folder / "task"
     install(python, target, wheel)
-    for unwanted in ("bin", "archal_lambda/local", "archal_lambda/cli", "archal_lambda/events"):
+    rooms = ("cli", "events", "invoke", "local", "testing")
+    for unwanted in ("bin", *(f"archal_lambda/{room}" for room in rooms)):
         shutil.rmtree(target / unwanted)
     compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", target]
     subprocess.run([python, *compile_all], check=True, capture_output=True, text=True, timeout=120)

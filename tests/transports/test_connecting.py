@@ -26,7 +26,8 @@ from urllib3.util.wait import wait_for_read
 
 from archal_lambda import Deadline, Request, Timeout
 from archal_lambda.errors import ConfigurationError, ConnectError, ConnectionLost, RequestTimeout
-from archal_lambda.transports._urllib3 import UrllibTransport, _tls_context
+from archal_lambda.transports._tls import tls_context
+from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.2
 
@@ -286,5 +287,5 @@ def test_a_socket_that_is_reset_before_its_handshake_is_closed(authority):
         peer.close()
         wait_for_read(client, timeout=5)
         with pytest.raises(ConnectionResetError):
-            _tls_context(authority.file).wrap_socket(client, server_hostname="localhost")
+            tls_context(authority.file).wrap_socket(client, server_hostname="localhost")
     gc.collect()

@@ -20,8 +20,8 @@ from archal_lambda.errors import (
     ResponseTooLarge,
     TransportError,
 )
-from archal_lambda.transports import _body, _head, _urllib3
-from archal_lambda.transports._wire import Wire
+from archal_lambda.transports import _body, _http1, _urllib3
+from archal_lambda.transports._connection import Connection
 
 
 def subclasses(base, *modules):
@@ -36,7 +36,7 @@ def subclasses(base, *modules):
 
 FAILURES = [
     *subclasses(urllib3.exceptions.HTTPError, urllib3.exceptions),
-    *subclasses(http.client.HTTPException, http.client, _body, _head),
+    *subclasses(http.client.HTTPException, http.client, _body, _http1),
     *subclasses(ssl.SSLError, ssl),
     *subclasses(OSError, builtins),
 ]
@@ -49,7 +49,7 @@ def made(cls):
     """Make an error without its constructor, which may want a pool or a response."""
     error = cls.__new__(cls)
     # The words of the operating system, and our own, are no secret; those of all others may be the peer's.
-    ours = issubclass(cls, OSError | _head.Malformed | _body.TooLarge)
+    ours = issubclass(cls, OSError | _http1.Malformed | _body.TooLarge)
     Exception.__init__(error, "in plain words" if ours else ECHO)
     return error
 
@@ -86,11 +86,11 @@ def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
         raise made(cls)
 
     if step == "connecting":
-        monkeypatch.setattr(Wire, "dial", fails)
+        monkeypatch.setattr(Connection, "dial", fails)
     elif step == "writing":
-        monkeypatch.setattr(_urllib3, "_head", fails)
+        monkeypatch.setattr(_urllib3, "write_head", fails)
     else:
-        monkeypatch.setattr(Wire, "receive", fails)
+        monkeypatch.setattr(Connection, "receive", fails)
     error = here.fail(error=expected(cls, step))
     assert isinstance(error, TransportError)
     assert error.sent is (step == "reading")
@@ -105,13 +105,13 @@ def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
 def test_after_a_broken_write_the_response_is_read(plain_site, monkeypatch, cls):
     """A peer that stops reading may have said why. The connection is not used again."""
     here = plain_site(good)
-    write = Wire.write
+    write = Connection.write
 
     def breaks(wire, data):
         write(wire, data)
         raise made(cls)
 
-    monkeypatch.setattr(Wire, "write", breaks)
+    monkeypatch.setattr(Connection, "write", breaks)
     assert here.call().content.startswith(b"0 ")
     monkeypatch.undo()
     assert here.call().content.startswith(b"1 ")

@@ -23,9 +23,10 @@ from support.faults.server import (
     serve,
 )
 
-from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Settings
-from archal_lambda.credentials import FromExtension
+from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Secret, Settings
+from archal_lambda.core.environment import TokenSecret
 from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
+from archal_lambda.transports._platform import extension
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.3
@@ -165,10 +166,12 @@ def test_a_budget_spent_before_the_first_byte_is_not_sent(site):
     assert len(here.server.requests) == 1
 
 
-@pytest.mark.parametrize("cls", [UrllibTransport, FromExtension])
-def test_what_ages_does_so_by_the_time_of_day(cls):
+def test_what_ages_does_so_by_the_time_of_day():
     """By default, too: the monotonic clock stands still while Lambda freezes the process."""
-    assert inspect.signature(cls).parameters["wall_clock"].default is time.time
+    transport = UrllibTransport()
+    assert inspect.signature(UrllibTransport).parameters["wall_clock"].default is time.time
+    secret = TokenSecret("name", Secret("s"))
+    assert extension(transport)("X-A", secret)._wall_clock is time.time
 
 
 @pytest.mark.parametrize(

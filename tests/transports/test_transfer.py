@@ -6,7 +6,7 @@ import pytest
 from support.faults.server import FaultServer, hold, in_turn, read
 
 from archal_lambda import Clones, Settings, errors
-from archal_lambda.core.transfer import Transfer
+from archal_lambda.core.records import Transfer
 from archal_lambda.local import LocalArchal
 
 

@@ -94,7 +94,8 @@ def failures() -> None:
     except errors.RequestTimeout as error:
         assert_type(error.phase, errors.Phase)
     except StatusError as error:
-        assert_type(error.response, Response)
+        assert_type(error.response.status_code, int)
+        assert_type(error.response.decode(Repo), Repo)
         assert_type(error.detail, str | None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 
 import pytest
 from support.fakes import script, session
@@ -17,9 +18,8 @@ from archal_lambda import (
     Settings,
     errors,
 )
-from archal_lambda.aio import _connect
-from archal_lambda.core.redact import Secret
-from archal_lambda.core.tokens import TokenSecret
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.core.secrets import Secret
 from archal_lambda.transports.mock import MockTransport
 
 URLS = {"github": "https://clone.test/github/api"}
@@ -238,7 +238,7 @@ def test_a_secret_that_cannot_be_read_is_reported():
 
 def test_a_secret_is_not_read_where_there_are_no_threads(monkeypatch):
     """On emscripten there is no extension to read a secret from."""
-    monkeypatch.setattr(_connect, "on_emscripten", lambda: True)
+    monkeypatch.setattr(sys, "platform", "emscripten")
     mock = MockTransport(lambda _request: Response(200))
     secret = Settings(clone_urls=URLS, token_secret=TokenSecret("name", Secret("s")))
     for client, variable in (

@@ -79,7 +79,7 @@ def test_variables_of_single_clones_are_read_for_named_clones():
         ({"AGENT_CLONE_URLS": ""}, "AGENT_ROUTE_HEADERS", "is not set"),
         ({"AGENT_ROUTE_HEADERS": JsonBinding(ROUTE)}, "AGENT_CLONE_URLS", "is not set"),
         ({"AGENT_CLONE_URLS": "t0ken"}, "AGENT_CLONE_URLS", "is not JSON"),
-        ({"AGENT_CLONE_URLS": JsonBinding([URL])}, "AGENT_CLONE_URLS", "no object"),
+        ({"AGENT_CLONE_URLS": JsonBinding([URL])}, "AGENT_CLONE_URLS", "not an object"),
         ({"AGENT_CLONE_URLS": JsonBinding({"github": 5})}, "AGENT_CLONE_URLS", "not a string"),
         ({"AGENT_CLONE_URLS": {"github": "http://t0ken.test"}}, "AGENT_CLONE_URLS", "https"),
         ({"ARCHAL_TOKEN": JsonBinding(object())}, "ARCHAL_TOKEN", "text, secret or JSON binding"),

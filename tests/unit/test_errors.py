@@ -25,7 +25,7 @@ SAMPLES = {
     errors.ConfigurationError: (errors.ConfigurationError("X", "is wrong"), "X is wrong"),
     errors.UnknownCloneError: (
         errors.UnknownCloneError("jira", ["slack", "github"]),
-        "AGENT_CLONE_URLS names no clone 'jira'; known clones: github, slack",
+        "AGENT_CLONE_URLS does not name a clone 'jira'; known clones: github, slack",
     ),
     errors.TransportError: (errors.TransportError("m", **FACTS), f"{WHERE}m{HOW}"),
     errors.ConnectError: (errors.ConnectError("m", **FACTS), f"{WHERE}m{HOW}"),
@@ -33,7 +33,7 @@ SAMPLES = {
     errors.RequestTimeout: (errors.RequestTimeout("m", phase="body", **FACTS), f"{WHERE}m{HOW}"),
     errors.ResponseTooLarge: (
         errors.ResponseTooLarge(limit=9, **FACTS),
-        f"{WHERE}the answer is larger than 9 bytes{HOW}",
+        f"{WHERE}the response is larger than 9 bytes{HOW}",
     ),
     errors.DecodeError: (errors.DecodeError("m", path="$.a"), "m at $.a"),
     errors.SessionEndedError: (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.fakes import repickled
 
 from archal_lambda import Headers, Request, Secret, Timeout, __version__
-from archal_lambda.core.targets import BaseUrl
+from archal_lambda.core.url import BaseUrl
 
 BASE = BaseUrl("https://clone.test/github/api")
 
@@ -234,7 +234,7 @@ def test_addressing_adds_base_and_headers():
     request = Request(
         "POST", "/user/repos?x=1", json={"a": 1}, token="t", headers={"X-Note": "n"}, timeout=3
     )
-    sent = request.addressed(BASE, Headers({"x-route-authorization": "Bearer r"}))
+    sent = request.prepared(BASE, Headers({"x-route-authorization": "Bearer r"}))
     assert sent.url == "https://clone.test/github/api/user/repos"
     assert sent.target == "/github/api/user/repos?x=1"
     assert sent.headers.pairs == (
@@ -270,14 +270,14 @@ def test_addressing_adds_base_and_headers():
 )
 def test_content_length_goes_with_every_body(method, content, length):
     """It is 0 where a server expects one (RFC 9110, section 8.6)."""
-    sent = Request(method, "/", content=content).addressed(BASE, Headers())
+    sent = Request(method, "/", content=content).prepared(BASE, Headers())
     assert sent.headers.get("content-length") == length
 
 
 def test_our_own_headers_give_way():
     """A caller's User-Agent and Accept-Encoding replace ours."""
     request = Request("GET", "/", headers={"user-agent": "me", "ACCEPT-ENCODING": "gzip"})
-    sent = request.addressed(BASE, Headers())
+    sent = request.prepared(BASE, Headers())
     assert sent.headers.pairs == (("user-agent", "me"), ("ACCEPT-ENCODING", "gzip"))
 
 
@@ -288,7 +288,7 @@ def test_a_header_of_the_settings_cannot_be_overridden(name):
     with pytest.raises(
         ValueError, match=f"header {name.lower()} comes from the settings"
     ) as caught:
-        request.addressed(BASE, Headers({name: "theirs"}))
+        request.prepared(BASE, Headers({name: "theirs"}))
     assert "mine" not in str(caught.value)
     assert "theirs" not in str(caught.value)
 
@@ -310,12 +310,12 @@ def test_a_request_shows_method_and_path_only():
     )
     assert repr(request) == "<Request POST /a>"
     assert (
-        repr(request.addressed(BASE, Headers())) == "<Request POST https://clone.test/github/api/a>"
+        repr(request.prepared(BASE, Headers())) == "<Request POST https://clone.test/github/api/a>"
     )
 
 
 def test_a_request_survives_pickling():
-    request = Request("POST", "/a?b=1", json={"c": 1}, token="t", timeout=2).addressed(
+    request = Request("POST", "/a?b=1", json={"c": 1}, token="t", timeout=2).prepared(
         BASE, Headers()
     )
     again = repickled(request)

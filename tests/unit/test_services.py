@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from standin import GITHUB_TOKEN
+from support.standin import GITHUB_TOKEN
 
 from archal_lambda.core.services import SERVICES
 

@@ -109,7 +109,7 @@ def test_create_sends_the_callers_key():
         ({"clones": ["github"], "scenario_run_count": True}, TypeError, "scenario_run_count"),
         ({"clones": ["github"], "idempotency_key": "k" * 201}, ValueError, "idempotency_key"),
         ({"clones": ["github"], "idempotency_key": ""}, ValueError, "idempotency_key"),
-        ({"clones": ["github"], "ttl": 5}, TypeError, "ttl is no field"),
+        ({"clones": ["github"], "ttl": 5}, TypeError, "ttl is not a field"),
     ],
 )
 def test_a_wrong_field_sends_nothing(fields, error, named):

@@ -1,0 +1,295 @@
+"""The synchronous client of Archal's control plane.
+
+This module owns making sure that a session is stopped. What the operations are, and when a session runs, is for
+`core.control_plane` to say. It must not know how a request travels, nor what a session's clones are used for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, Self, Unpack
+
+from archal_lambda.clients.sync import Clones
+from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.control_plane import (
+    ControlPlane,
+    Progress,
+    control_options,
+    may_exist,
+    note_failed_cleanup,
+    settings_of,
+)
+from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.request import Request
+from archal_lambda.core.response import MAX_RESPONSE_BYTES
+from archal_lambda.core.secrets import guarded
+from archal_lambda.core.sessions import Session, SessionFields, creation
+from archal_lambda.core.settings import Settings
+from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
+from archal_lambda.errors import NotFoundError
+from archal_lambda.transports._platform import driver, sleep
+from archal_lambda.transports.base import Driver, Transport, jitter, unique_key
+
+__all__ = ["ArchalClient", "HostedSession", "Sessions"]
+
+
+class ArchalClient:
+    """Archal's control plane.
+
+    Args:
+        settings: Where it is and the token that opens it.
+        transport: What sends; None makes one.
+        timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        sleep: Waits for a number of seconds, between polls and retries.
+        clock: Returns monotonic seconds.
+
+    Attributes:
+        sessions: The hosted sessions.
+
+    Raises:
+        ConfigurationError: If the settings hold no token.
+    """
+
+    __module__ = "archal_lambda"
+
+    @guarded
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        timeout: float | Timeout = DEFAULT_TIMEOUT,
+        sleep: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._driver = driver(
+            settings,
+            control_credentials,
+            transport=transport,
+            max_response_bytes=MAX_RESPONSE_BYTES,
+            sleep=sleep,
+        )
+        options = control_options(Timeout.of(timeout))
+        self.sessions = Sessions(settings, self._driver, options, clock=clock)
+
+    @classmethod
+    @guarded
+    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
+        """Make a client from environment variables, without I/O.
+
+        Args:
+            environ: The variables; None means those of the process.
+            **options: As in the constructor.
+
+        Returns:
+            The client.
+
+        Raises:
+            ConfigurationError: If a variable is missing or wrong; the error names it.
+        """
+        return cls(Settings.from_env(environ), **options)
+
+    def close(self) -> None:
+        """Close idle connections; a later call opens new ones."""
+        self._driver.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Sessions:
+    """Hosted sessions; get it as `client.sessions`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        driver: Driver,
+        options: ClientOptions,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._driver = driver
+        self._control = ControlPlane(settings.api_url, options, jitter)
+        self._clock = clock
+
+    @guarded
+    def create(
+        self,
+        *,
+        clones: Iterable[str],
+        idempotency_key: str | None = None,
+        **fields: Unpack[SessionFields],
+    ) -> Session:
+        """Create a session. It may still be starting when this returns.
+
+        Args:
+            clones: Ids of the clones, one or more.
+            idempotency_key: At most 200 characters; None makes a new one. Retries of this call use the same, so
+                that one call never creates two sessions.
+            **fields: The optional fields; see `SessionFields`.
+
+        Returns:
+            The session.
+
+        Raises:
+            ValueError: If a field is out of range; it is named and nothing is sent.
+            TypeError: If a field has the wrong type; it is named and nothing is sent.
+            StatusError: If Archal refuses.
+            TransportError: If no response came; the session may exist if `.sent`.
+        """
+        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        return self._driver.run(self._control.create(request))
+
+    def get(self, session_id: str) -> Session:
+        """Read one session.
+
+        Args:
+            session_id: Its id.
+
+        Returns:
+            The session as it is now.
+
+        Raises:
+            StatusError: If Archal refuses; `NotFoundError` if there is no such session.
+            TransportError: If no response came.
+        """
+        return self._driver.run(self._control.get(session_id))
+
+    def list(self) -> list[Session]:
+        """List the caller's active sessions.
+
+        Returns:
+            The sessions, in the server's order.
+
+        Raises:
+            StatusError: If Archal refuses.
+            TransportError: If no response came.
+        """
+        return self._driver.run(self._control.list())
+
+    def delete(self, session_id: str) -> None:
+        """Stop a session. A running session is billed until it is stopped.
+
+        Args:
+            session_id: Its id.
+
+        Raises:
+            TeardownFailedError: If the runtime could not be torn down; it may still run.
+            StatusError: If Archal refuses.
+            TransportError: If no response came.
+        """
+        self._driver.run(self._control.delete(session_id))
+
+    def wait_until_running(
+        self,
+        session_id: str,
+        *,
+        timeout: float = 120.0,
+        on_progress: Progress | None = None,
+    ) -> Session:
+        """Wait for a session to be ready. A cold start takes about 30 s (docs.archal.ai, guides/vitest).
+
+        Args:
+            session_id: Its id.
+            timeout: Longest wait, in seconds.
+            on_progress: Called after each look, with the session and the seconds waited so far.
+
+        Returns:
+            The running session.
+
+        Raises:
+            SessionEndedError: If it ended or failed instead; `.last_error` may say why.
+            RequestTimeout: If it is not running in time.
+            StatusError: If Archal refuses.
+            TransportError: If a response did not come.
+        """
+        deadline = Deadline.after(Timeout.of(timeout).total, clock=self._clock)
+        return self._driver.run(self._control.wait(session_id, deadline, on_progress))
+
+    @guarded
+    def open(
+        self,
+        *,
+        clones: Iterable[str],
+        timeout: float = 120.0,
+        on_progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SessionFields],
+    ) -> AbstractContextManager[HostedSession]:
+        """Create a session, wait for it, and always stop it.
+
+        Args:
+            clones: Ids of the clones, one or more.
+            timeout: Longest that creation and waiting may take together, in seconds.
+            on_progress: As in `wait_until_running`.
+            idempotency_key: As in `create`.
+            **fields: As in `create`.
+
+        Yields:
+            The running session and its clones.
+
+        Raises:
+            ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
+                replaced: a failed stop is then told in a note on it.
+        """
+        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        return self._opened(request, Timeout.of(timeout), on_progress)
+
+    @contextmanager
+    def _opened(
+        self, request: Request, timeout: Timeout, on_progress: Progress | None
+    ) -> Generator[HostedSession]:
+        control, run = self._control, self._driver.run
+        deadline = Deadline.after(timeout.total, clock=self._clock)
+        try:
+            created = run(control.create(request, deadline))
+        except BaseException as error:
+            if may_exist(error):
+                self._stop(error, lambda: run(control.find_and_delete(request)))
+            raise
+        try:
+            session = run(control.wait(created.session_id, deadline, on_progress))
+            settings = settings_of(session, self._settings)
+            yield HostedSession(session, Clones(settings, transport=self._driver.transport))
+        except BaseException as error:
+            self._stop(error, lambda: self.delete(created.session_id))
+            raise
+        with suppress(NotFoundError):  # it ended by itself meanwhile
+            self._shielded(lambda: self.delete(created.session_id))
+
+    def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
+        with note_failed_cleanup(cause):
+            self._shielded(stop)
+
+    def _shielded(self, stop: Callable[[], None]) -> None:
+        try:
+            stop()
+        except Exception:
+            raise
+        except (
+            BaseException
+        ) as interruption:  # obeyed when the session is stopped, the next one at once
+            with note_failed_cleanup(interruption):
+                stop()
+            raise
+
+
+class HostedSession:
+    """A running session inside `open`.
+
+    Args:
+        session: The session as it was when it began to run.
+        clones: Its clones.
+    """
+
+    __module__ = "archal_lambda"
+
+    def __init__(self, session: Session, clones: Clones) -> None:
+        self.session = session
+        self.clones = clones

@@ -1,0 +1,252 @@
+"""The synchronous clients of a session's clones.
+
+This module owns the names that users call. It must not know how a request travels, nor decide anything about a call:
+that is for the flows to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar, Unpack
+
+from archal_lambda.core import flow
+from archal_lambda.core.auth import route_credentials
+from archal_lambda.core.client import CloneCollection, Verbs
+from archal_lambda.core.flow import ClientOptions, RetryPolicy, TraceHeaders
+from archal_lambda.core.pagination import Pages
+from archal_lambda.core.records import CallHook
+from archal_lambda.core.request import CallOptions, Request
+from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.core.secrets import guarded
+from archal_lambda.core.settings import Settings
+from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
+from archal_lambda.core.url import BaseUrl
+from archal_lambda.errors import ArchalError
+from archal_lambda.transports._platform import driver, gather
+from archal_lambda.transports.base import Driver, Transport, jitter
+
+__all__ = ["Clone", "Clones"]
+
+T = TypeVar("T")
+
+
+class Clone(Verbs[Response]):
+    """One clone of a session; get it as `clones["github"]`.
+
+    A clone's 4xx and 5xx are returned, not raised: they are the behaviour under test. Ask for an error with
+    `Response.raise_for_status()`.
+
+    Attributes:
+        name: The clone's id.
+        base_url: Its REST base URL.
+    """
+
+    __module__ = "archal_lambda"
+
+    def __init__(self, name: str, base: BaseUrl, driver: Driver, options: ClientOptions) -> None:
+        self.name = name
+        self.base_url = str(base)
+        self._base = base
+        self._driver = driver
+        self._options = options
+
+    def with_deadline(self, deadline: Deadline) -> Self:
+        """Cap every call.
+
+        Args:
+            deadline: When all calls must be over, whatever their own timeouts say.
+
+        Returns:
+            The same clone under that deadline.
+        """
+        return type(self)(self.name, self._base, self._driver, self._options.capped(deadline))
+
+    @guarded
+    def paginate(
+        self,
+        path: str,
+        *,
+        type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        **options: Unpack[CallOptions],
+    ) -> Iterator[T]:
+        """Walk through a list, page by page, along `Link: <…>; rel="next"` (RFC 8288).
+
+        Args:
+            path: The first page.
+            type: What a page holds, such as `list[Issue]`.
+            **options: As in `request`; `params` go with the first page, `timeout` counts for each.
+
+        Returns:
+            An iterator over the items; it fetches a page when it needs one.
+
+        Raises:
+            ValueError: If an argument is not allowed.
+            StatusError: While iterating, if a page's status is not 2xx.
+            DecodeError: While iterating, if a page is of another shape or its link is malformed.
+            TransportError: While iterating, if a page did not come in time.
+        """
+        pages = Pages(path, self._base, options)
+        return self._walk(pages, type)
+
+    def send(self, request: Request) -> Response:
+        """Make one route-authorized call from a ready request.
+
+        Args:
+            request: A request relative to the clone's base.
+
+        Returns:
+            The response, whatever its status.
+
+        Raises:
+            ValueError: If the request has a header that is the settings' to give; nothing is sent.
+            TransportError: If no complete response came within the time.
+        """
+        steps = flow.call(request, self._base, self._options, jitter=jitter, clone=self.name)
+        return self._driver.run(steps)
+
+    def check(self, request: Request) -> None:
+        """Make sure that a request may go to this clone, without sending it.
+
+        Args:
+            request: A request relative to the clone's base.
+
+        Raises:
+            TypeError: If it is not a `Request`.
+            ValueError: If it has a header that is the settings' to give.
+            ConfigurationError: If the credentials cannot be had.
+        """
+        self._driver.run(flow.check(request, self._base, self._options))
+
+    def _walk(self, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+        while pages.request is not None:
+            response = self.send(pages.request).raise_for_status()
+            items = iter(response.decode(type))  # an iterator: the items themselves are in no frame
+            pages.turn(response)
+            yield from items
+
+    def __repr__(self) -> str:
+        return f"<Clone {self.name} at {self.base_url}>"
+
+
+class Clones(CloneCollection[Clone]):
+    """The clones of a session, by name.
+
+    Args:
+        settings: Where the clones are and what proves to Archal who calls.
+        transport: What sends; None makes one.
+        timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a transport failure. A status is never retried: it is what the test is about.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it.
+        trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
+            yours. None leaves the calls as they are.
+
+    Raises:
+        ConfigurationError: If the settings name no clone and no session, or no route header.
+        ValueError: If the timeout is out of range.
+
+    Example:
+        >>> clones = Clones.from_env({
+        ...     "AGENT_CLONE_URLS": '{"github": "https://clone.test/github/api"}',
+        ...     "AGENT_ROUTE_HEADERS": '{"x-route-authorization": "Bearer t"}',
+        ... })
+        >>> clones["github"]
+        <Clone github at https://clone.test/github/api>
+    """
+
+    __module__ = "archal_lambda"
+
+    @guarded
+    def __init__(  # noqa: PLR0913 - each by name
+        self,
+        settings: Settings,
+        *,
+        transport: Transport | None = None,
+        timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
+    ) -> None:
+        settings.require_clones()
+        self._driver = driver(
+            settings, route_credentials, transport=transport, max_response_bytes=max_response_bytes
+        )
+        options = ClientOptions(
+            timeout=Timeout.of(timeout),
+            retry=retry or RetryPolicy(),
+            on_call=on_call,
+            trace=trace,
+        )
+        super().__init__(settings, options)
+
+    @classmethod
+    @guarded
+    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
+        """Make clients from environment variables, without I/O.
+
+        Args:
+            environ: The variables; None means those of the process.
+            **options: As in the constructor.
+
+        Returns:
+            The clients.
+
+        Raises:
+            ConfigurationError: If a variable is missing or wrong; the error names it.
+        """
+        return cls(Settings.from_env(environ), **options)
+
+    def _clone(self, name: str, base: BaseUrl) -> Clone:
+        return Clone(name, base, self._driver, self._options)
+
+    @guarded
+    def gather(
+        self,
+        calls: Iterable[tuple[str, Request]],
+        *,
+        max_concurrency: int = 8,
+        timeout: float | None = None,
+    ) -> list[Response | ArchalError]:
+        """Make calls side by side, on threads, under one deadline.
+
+        Args:
+            calls: Clone names and requests.
+            max_concurrency: Most calls under way at once.
+            timeout: Seconds for all of them together; None means the total of the client's timeout. A
+                request's own timeout applies besides.
+
+        Returns:
+            For each call, in order, its response or its error. No call is left running.
+
+        Raises:
+            UnknownCloneError: If a clone is not known; then nothing is sent.
+            ValueError: If a request or an argument is not allowed; then nothing is sent.
+            TypeError: If a call has no `Request`; then nothing is sent.
+        """
+        if max_concurrency < 1:
+            raise ValueError("max_concurrency must be 1 or more")
+        budget = self._options.timeout if timeout is None else Timeout.of(timeout)
+        view = self.with_deadline(Deadline.after(budget.total))
+        ready = [(view[name], request) for name, request in calls]
+        for clone, request in ready:  # a wrong one is found before the first is sent
+            clone.check(request)
+
+        def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
+            clone, request = call
+            try:
+                return clone.send(request)
+            except ArchalError as error:
+                return error
+
+        return gather(outcome, ready, max_concurrency) if ready else []
+
+    def close(self) -> None:
+        """Close idle connections; a later call opens new ones."""
+        self._driver.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

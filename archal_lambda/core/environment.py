@@ -1,0 +1,178 @@
+"""The environment variables of the settings.
+
+This module owns their names, what a token may look like, their parsing and its errors. It is handed the variables and
+must not read the process's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TypedDict, cast
+
+import msgspec
+
+from archal_lambda.core.json import decode_plain
+from archal_lambda.core.secrets import Secret, entry_name
+from archal_lambda.core.url import BaseUrl
+from archal_lambda.errors import ConfigurationError, DecodeError
+
+__all__ = [
+    "NAMES",
+    "SettingsArguments",
+    "TokenSecret",
+    "is_setting",
+    "read_variables",
+    "rest_url_name",
+    "token_of",
+]
+
+NAMES = (
+    "ARCHAL_SESSION_ID",
+    "AGENT_SESSION_ID",
+    "AGENT_CLONE_URLS",
+    "AGENT_ROUTE_HEADERS",
+    "ARCHAL_TOKEN",
+    "ARCHAL_TOKEN_SECRET",
+    "ARCHAL_LAMBDA_API_URL",
+    "ARCHAL_LAMBDA_RUNTIME_URL",
+    "SSL_CERT_FILE",
+)
+_REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
+# AWS Secrets Manager API, GetSecretValue: SecretId.
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LAST_PORT = 65_535
+_PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
+_LOST = (
+    "is the empty string; `sam local` makes that of a JSON object in its environment file: quote the object, "
+    'as "{\\"github\\": ...}", or set it to {} for none'
+)
+
+
+class TokenSecret(msgspec.Struct, frozen=True):
+    """A secret in AWS Secrets Manager, behind the Parameters and Secrets Lambda extension.
+
+    `name` is its name or ARN, `session_token` what the extension knows the function by (Lambda sets it as
+    `AWS_SESSION_TOKEN`), `port` the extension's on loopback.
+    """
+
+    name: str
+    session_token: Secret
+    port: str = "2773"
+
+    def __post_init__(self) -> None:
+        if not _SECRET_NAME.fullmatch(self.name):
+            raise ConfigurationError("ARCHAL_TOKEN_SECRET", "must be the name or ARN of a secret")
+        if not _PORT.fullmatch(self.port) or int(self.port) > _LAST_PORT:
+            raise ConfigurationError(
+                "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "must be a port number"
+            )
+
+
+def token_of(token: str | Secret, *, variable: str = "token") -> Secret:
+    """Validate a token; errors name the variable it came from."""
+    secret = token if isinstance(token, Secret) else Secret(token)
+    text = secret.reveal()
+    if not text or text != text.strip() or not text.isascii() or not text.isprintable():
+        raise ConfigurationError(
+            variable, "must be one line of printable ASCII without spaces around it"
+        )
+    if text.lower().startswith("bearer "):
+        raise ConfigurationError(variable, 'must be the token alone, without "Bearer "')
+    return secret
+
+
+class SettingsArguments(TypedDict):
+    """The keyword arguments of `Settings`, which says what each means."""
+
+    session_id: str | None
+    clone_urls: dict[str, str]
+    route_headers: dict[str, str]
+    token: str | None
+    token_secret: TokenSecret | None
+    api_url: str | None
+    runtime_url: str | None
+    ca_file: str | None
+
+
+def is_setting(name: str) -> bool:
+    """Tell whether a variable says where the clones are or who calls."""
+    if name == "SSL_CERT_FILE":  # it belongs to the machine, and other programs read it
+        return False
+    return name in NAMES or _REST_URL.fullmatch(name) is not None
+
+
+def read_variables(env: Mapping[str, str]) -> SettingsArguments:
+    """Read the variables into the arguments of `Settings`, which checks all that does not hold for variables alone."""
+    _check_pair(env)
+    urls: dict[str, str] = {}
+    for name, url in env.items():
+        match = _REST_URL.fullmatch(name)
+        if match and url:
+            _check_url(name, url)
+            urls[match[1].lower().replace("_", "-")] = url
+    return {
+        "session_id": env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
+        "clone_urls": urls | _json_object(env, "AGENT_CLONE_URLS"),
+        "route_headers": _json_object(env, "AGENT_ROUTE_HEADERS"),
+        "token": env.get("ARCHAL_TOKEN") or None,
+        "token_secret": _token_secret(env),
+        "api_url": env.get("ARCHAL_LAMBDA_API_URL"),
+        "runtime_url": env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
+        "ca_file": env.get("SSL_CERT_FILE"),
+    }
+
+
+def rest_url_name(clone: str) -> str:
+    """Name the variable of one clone's base URL, dashes written as underscores."""
+    return f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL"
+
+
+def _token_secret(env: Mapping[str, str]) -> TokenSecret | None:
+    name = env.get("ARCHAL_TOKEN_SECRET")
+    if not name:
+        return None
+    port = env.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") or "2773"
+    return TokenSecret(name, Secret(env.get("AWS_SESSION_TOKEN", "")), port)
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        BaseUrl(url)
+    except ValueError as error:
+        raise ConfigurationError(name, str(error)) from None
+
+
+def _check_pair(env: Mapping[str, str]) -> None:
+    # The two come as a pair. Both empty are the untouched defaults of a template; one empty beside the other is
+    # what `sam local` leaves of a JSON object, and going on would call something other than was asked for.
+    empty = [name for name in _PAIR if name in env and not env[name].strip()]
+    paired = any(env.get(name, "").strip() for name in _PAIR)
+    others = ("ARCHAL_SESSION_ID", "AGENT_SESSION_ID", "ARCHAL_TOKEN", "ARCHAL_TOKEN_SECRET")
+    if empty and (paired or not any(env.get(name) for name in others)):
+        raise ConfigurationError(empty[0], _LOST)
+
+
+def _json_object(env: Mapping[str, str], name: str) -> dict[str, str]:
+    text = env.get(name, "")
+    if not text.strip():
+        return {}
+    try:
+        value = decode_plain(text.encode())
+    except (DecodeError, UnicodeEncodeError):
+        problem = "is not JSON; it must be a JSON object of strings"
+        raise ConfigurationError(name, problem) from None
+    if not isinstance(value, dict):
+        problem = "is JSON but not an object; it must be a JSON object of strings"
+        raise ConfigurationError(name, problem)
+    return _strings(name, cast("dict[str, object]", value))
+
+
+def _strings(name: str, items: dict[str, object]) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for key, value in items.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(name, f"{entry_name(key)}is not a string")
+        result[key] = value
+    return result

@@ -1,0 +1,292 @@
+"""One call's life: who calls, when to send, when to try again, when to give up.
+
+This module owns credentials' renewal, retries and back-off, as generators that say what to do next and are told what
+came of it. It must not wait, send, read a clock of its own or draw a random number.
+
+A flow is a generator. It yields one of three steps, and is sent what came of it:
+
+    Authorize(deadline, refused)      the headers that prove who calls, or the transport error of looking for them
+    Send(request, deadline, timeout)  the response, or the transport error
+    Sleep(seconds)                    None
+
+and returns its result, or raises. Everything that decides is in flows, so it stands once, and a test can step through
+every decision without a clock or a socket. What carries a flow out is one of two drivers (`transports.base`), which
+decide nothing: one blocks, one awaits. Flows call each other with `yield from`: waiting for a session is a loop of
+calls.
+
+In a call, nested from the outside in:
+
+    call         limits, and the facts of the whole call on what it ends with
+    _authorized  headers; once more with newer ones where the route refused them
+    _attempts    the retries of one prepared request
+"""
+# Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
+
+from collections.abc import Callable, Generator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from archal_lambda.core.headers import Headers
+from archal_lambda.core.records import CallHook, CallRecord
+from archal_lambda.core.request import Request
+from archal_lambda.core.response import Response
+from archal_lambda.core.timeouts import Deadline, Timeout
+from archal_lambda.core.url import BaseUrl
+from archal_lambda.errors import RequestTimeout, ResponseTooLarge, TransportError
+
+__all__ = [
+    "Authorize",
+    "ClientOptions",
+    "Flow",
+    "RetryPolicy",
+    "Send",
+    "Sleep",
+    "TraceHeaders",
+    "call",
+    "check",
+]
+
+R = TypeVar("R")
+
+TraceHeaders = Callable[[], Mapping[str, str]]
+"""Gives the headers for one call that carry a trace on; none outside a trace."""
+
+_UNAUTHORIZED = 401
+
+
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """How often and how soon to try again.
+
+    Args:
+        attempts: Tries in all, 1 or more; 1 means no retry.
+        backoff: Seconds before the first retry, doubled for each further one; 0 retries at once.
+        max_backoff: Longest wait between two tries, in seconds.
+
+    Raises:
+        ValueError: If one is out of range.
+    """
+
+    __module__ = "archal_lambda"
+
+    attempts: int = 2
+    backoff: float = 0.0
+    max_backoff: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError("attempts must be 1 or more")
+        if not (0 <= self.backoff <= self.max_backoff):
+            raise ValueError("backoff must be between 0 and max_backoff seconds")
+
+
+class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What all calls of a client have in common."""
+
+    timeout: Timeout
+    retry: RetryPolicy
+    retry_statuses: frozenset[int] = frozenset()
+    """Statuses to try again after; none for a clone, whose responses are data."""
+    direct: bool = False
+    """Whether Archal itself is asked, so that any 401 is about its token; a clone has 401s of its own."""
+    on_call: CallHook | None = None
+    trace: TraceHeaders | None = None
+    deadline: Deadline | None = None
+
+    def capped(self, deadline: Deadline) -> "ClientOptions":
+        """Tighten the deadline: these options under the earlier of both."""
+        if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
+            return self
+        return msgspec.structs.replace(self, deadline=deadline)
+
+    def within(self, timeout: Timeout) -> Deadline:
+        """Give the deadline of a call that begins now."""
+        if self.deadline is None:
+            return Deadline.after(timeout.total)
+        return self.deadline.within(timeout.total)
+
+
+class Authorize(msgspec.Struct, frozen=True):
+    """Step: get the headers that prove who calls; newer ones than the refused, where there are any."""
+
+    deadline: Deadline
+    refused: Headers | None = None
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Step: send this request, under the deadline of the whole call and the limits of this attempt."""
+
+    request: Request
+    deadline: Deadline
+    timeout: Timeout
+
+
+class Sleep(msgspec.Struct, frozen=True):
+    """Step: wait; it fits the deadline."""
+
+    seconds: float
+
+
+Flow = Generator[Authorize | Send | Sleep, Response | TransportError | Headers | None, R]
+_Outcome = Response | TransportError
+
+
+class _Tally:
+    # What became of all attempts so far.
+    __slots__ = ("attempts", "maybe_processed", "sent")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.sent = self.maybe_processed = False
+
+
+class _Terms(msgspec.Struct, frozen=True):
+    # What does not change while a call goes on.
+    options: ClientOptions
+    deadline: Deadline
+    timeout: Timeout
+    jitter: Callable[[], float]
+    tally: _Tally
+
+
+def call(
+    request: Request,
+    base: BaseUrl,
+    options: ClientOptions,
+    *,
+    jitter: Callable[[], float],
+    clone: str = "",
+) -> Flow[Response]:
+    """Carry one call through; `jitter` returns a number from 0 to 1 that spreads waits out.
+
+    A transport error is the last attempt's, with the facts of the whole call. A header of the caller's that is the
+    settings' to give is a `ValueError`, and nothing is sent.
+    """
+    if options.trace is not None:
+        request = request.completed(options.trace())
+    timeout = request.timeout or options.timeout
+    deadline = options.within(timeout)
+    tally = _Tally()
+    started = deadline.clock()
+    terms = _Terms(options, deadline, timeout, jitter, tally)
+    outcome = yield from _authorized(request, base, terms)
+    elapsed = deadline.clock() - started
+    # Both are complete when anybody sees them, and are changed by nobody afterwards.
+    if isinstance(outcome, Response):
+        outcome = outcome.concluded(
+            attempts=tally.attempts, elapsed=elapsed, maybe_processed=tally.maybe_processed
+        )
+    else:
+        outcome = outcome.concluded(sent=tally.sent, attempts=tally.attempts, elapsed=elapsed)
+    if options.on_call is not None:
+        options.on_call(_record(clone, request, outcome, options.deadline))
+    if isinstance(outcome, TransportError):
+        raise outcome from outcome.__cause__
+    return outcome
+
+
+def check(request: Request, base: BaseUrl, options: ClientOptions) -> Flow[None]:
+    """Make sure that what a caller gave for a request may be sent, without sending it."""
+    if not isinstance(request, Request):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError("calls must be pairs of a clone's name and a Request")
+    outcome = yield Authorize(options.within(options.timeout))
+    request.prepared(base, _headers(outcome))
+
+
+def _authorized(request: Request, base: BaseUrl, terms: _Terms) -> Flow[_Outcome]:
+    outcome = yield Authorize(terms.deadline)
+    if isinstance(outcome, TransportError):
+        return outcome
+    headers = _headers(outcome)
+    last = yield from _attempts(request.prepared(base, headers), terms)
+    if not _refused(last, terms.options):
+        return last
+    newer = yield Authorize(terms.deadline, headers)
+    if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
+        return last
+    return (yield from _attempts(request.prepared(base, newer), terms))
+
+
+def _attempts(request: Request, terms: _Terms) -> Flow[_Outcome]:
+    deadline, tally = terms.deadline, terms.tally
+    if deadline.expired:
+        reason = "no time was left to send"
+        return RequestTimeout(reason, phase="connect", method=request.method, url=request.url)
+    attempt = 0
+    while True:
+        attempt += 1
+        tally.attempts += 1
+        outcome = yield Send(request, deadline, terms.timeout)
+        if not isinstance(outcome, Response | TransportError):
+            raise TypeError("a driver must answer Send with a Response or a TransportError")
+        wait = _wait(outcome, request, terms, attempt)
+        tally.sent = tally.sent or isinstance(outcome, Response) or outcome.sent
+        # A wait that does not fit is not shortened: trying early is what the server asked not to do.
+        if wait is None or wait >= deadline.remaining():
+            return outcome
+        tally.maybe_processed = tally.maybe_processed or _may_have_acted(outcome)
+        if wait:
+            yield Sleep(wait)
+
+
+def _headers(outcome: Response | TransportError | Headers | None) -> Headers:
+    if isinstance(outcome, TransportError):
+        raise outcome
+    if not isinstance(outcome, Headers):
+        raise TypeError("a driver must answer Authorize with Headers")
+    return outcome
+
+
+def _refused(outcome: _Outcome, options: ClientOptions) -> bool:
+    # A refusal at the route never reached the clone, so that any method may be sent once more.
+    return (
+        isinstance(outcome, Response)
+        and outcome.status_code == _UNAUTHORIZED
+        and (options.direct or outcome.rejected_by == "route")
+    )
+
+
+def _may_have_acted(outcome: _Outcome) -> bool:
+    if isinstance(outcome, Response):
+        return outcome.status_code >= 500  # noqa: PLR2004 - the class of status codes
+    return outcome.sent
+
+
+def _wait(outcome: _Outcome, request: Request, terms: _Terms, attempt: int) -> float | None:
+    """Give the seconds until the next attempt; None if there must be none."""
+    policy = terms.options.retry
+    if attempt >= policy.attempts:
+        return None
+    if isinstance(outcome, Response):
+        if outcome.status_code not in terms.options.retry_statuses or not request.idempotent:
+            return None
+        if outcome.retry_after is not None:
+            return outcome.retry_after
+    elif isinstance(outcome, ResponseTooLarge) or (outcome.sent and not request.idempotent):
+        return None
+    # 64 doublings are enough for any wait, and no overflow for any number of attempts.
+    backoff = min(policy.backoff * 2.0 ** min(attempt - 1, 64), policy.max_backoff)
+    # Between half and all of it, so that clients that failed together do not come back together.
+    return backoff * (0.5 + terms.jitter() / 2) if backoff else 0.0
+
+
+def _record(
+    clone: str, request: Request, outcome: _Outcome, deadline: Deadline | None
+) -> CallRecord:
+    status, error, sent = None, None, True
+    if isinstance(outcome, Response):
+        status = outcome.status_code
+    else:
+        error, sent = type(outcome).__name__, outcome.sent
+    return CallRecord(
+        clone=clone,
+        method=request.method,
+        path=request.path,
+        status_code=status,
+        error=error,
+        sent=sent,
+        attempts=outcome.attempts,
+        elapsed=outcome.elapsed,
+        time_left=None if deadline is None else deadline.remaining(),
+        transfer=outcome.transfer,
+    )

@@ -1,0 +1,181 @@
+"""Where a call may go: base URLs, paths below them, and query strings.
+
+This module owns the rules that keep a call inside the clone it was meant for. It must not resolve names or
+know which clones exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Self, cast
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+
+from archal_lambda.core.values import Immutable, checked_pairs
+
+__all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_params", "is_loopback"]
+
+ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
+# No server decodes this often, and without a limit a link of 64 kB takes a second to judge.
+_MOST_DECODINGS = 10
+_PORTS = {"http": 80, "https": 443}
+# What RFC 3986 lets stand in a path or query, plus the percent sign of escapes already made.
+_SAFE_PATH = "/%!$&'()*+,;=:@~"
+_SAFE_QUERY = _SAFE_PATH + "?"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, without port or brackets, stays on this machine: `localhost`, 127.0.0.0/8, `::1`."""
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+class _BaseUrlDraft:
+    __slots__ = ("host", "netloc", "origin", "path", "port", "scheme")
+
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    origin: str
+    path: str
+
+
+class BaseUrl(Immutable, _BaseUrlDraft):
+    """The root of a clone's or the control plane's API: `https://host[:port][/path]`, plain http on loopback only.
+
+    Anything else is a `ValueError` that says what is wrong and never shows the URL.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, url: str) -> Self:
+        """Check the URL."""
+        if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON may hold anything
+            raise ValueError("must be a string")  # noqa: TRY004 - one error for every bad URL
+        if _CONTROL.search(url) or "\\" in url or " " in url or not url.isascii():
+            raise ValueError(
+                "must not contain spaces, backslashes, control or non-ASCII characters"
+            )
+        parts, port = _split(url)
+        host = parts.hostname or ""
+        if "@" in parts.netloc:
+            raise ValueError("must not contain user info (name@ or name:password@)")
+        if "?" in url or "#" in url:
+            raise ValueError("must not contain a query or fragment")
+        if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
+            raise ValueError("must be an https URL with a host, such as https://host/github/api")
+        if parts.scheme == "http" and not is_loopback(host):
+            raise ValueError("must be https; plain http is for loopback only")
+        draft = _BaseUrlDraft()
+        draft.scheme, draft.host, draft.port = parts.scheme, host, port or _PORTS[parts.scheme]
+        bracketed = f"[{host}]" if ":" in host else host
+        is_default = draft.port == _PORTS[parts.scheme]
+        draft.netloc = bracketed if is_default else f"{bracketed}:{draft.port}"
+        draft.origin = f"{draft.scheme}://{draft.netloc}"
+        path = parts.path.rstrip("/")
+        draft.path = check_target(path)[0] if path else ""
+        return cls.seal(draft)
+
+    def __str__(self) -> str:
+        return self.origin + self.path
+
+    def __repr__(self) -> str:
+        return f"BaseUrl({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BaseUrl) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def relative(self, url: str) -> str:
+        """Bring an address that the clone handed out below this base.
+
+        A clone's `Link` may name its public address or the service's production origin; only path and
+        query are taken, so that the call stays at the clone whatever the response says.
+        """
+        parts = urlsplit(url)
+        path = parts.path
+        if path == self.path or path.startswith(f"{self.path}/"):
+            path = path[len(self.path) :]
+        check_target(path or "/")
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+def check_target(path: str) -> tuple[str, str]:
+    """Validate a path below a base URL and percent-encode what needs it.
+
+    Escapes that are there already are kept as they are. The checks look at the decoded form too, however
+    often it was encoded, because a server on the way may decode more than once. The result is the path, starting with a
+    slash, and the query, without its question mark.
+    """
+    if _PLAIN_PATH.fullmatch(path):  # the common case needs no second look
+        return path, ""
+    if _SCHEME.match(path) or path.startswith("//"):
+        raise ValueError("path must be relative to the clone's base URL, not an absolute URL")
+    if "#" in path:
+        raise ValueError("path must not contain a fragment (#); encode it as %23")
+    if _BAD_ESCAPE.search(path):
+        raise ValueError("path contains a percent sign without two hex digits; encode it as %25")
+    path, _, query = path.partition("?")
+    if not path.startswith("/"):
+        path = f"/{path}"
+    plain = _decode(path)
+    if plain.startswith("//"):
+        raise ValueError("path must not start with //, encoded or not")
+    if "\\" in plain or _CONTROL.search(plain) or _CONTROL.search(query):
+        raise ValueError("path must not contain backslashes or control characters, encoded or not")
+    # Some servers take parameters (;) and spaces off a segment before they look at it.
+    if any(segment.partition(";")[0].strip() in {".", ".."} for segment in plain.split("/")):
+        raise ValueError("path must not contain . or .. segments, encoded or not")
+    return quote(path, safe=_SAFE_PATH), quote(query, safe=_SAFE_QUERY)
+
+
+def encode_params(params: ParamsInput | None, *, what: str = "params") -> str:
+    """Encode query parameters or form fields as `application/x-www-form-urlencoded` text, spaces as `%20`.
+
+    A list or tuple repeats its key; None is left out; booleans become `true` and `false`.
+    """
+    if params is None:
+        return ""
+    pairs: list[tuple[str, str]] = []
+    for key, value in checked_pairs(params, what=what):
+        values = cast("list[Any]", value) if isinstance(value, list | tuple) else [value]
+        pairs.extend((key, _scalar(what, key, one)) for one in values if one is not None)
+    return urlencode(pairs, quote_via=quote)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    with suppress(ValueError):  # its message quotes the URL
+        parts = urlsplit(url)
+        return parts, parts.port
+    raise ValueError("must be a URL with a valid host and port")
+
+
+def _scalar(what: str, key: str, value: object) -> str:
+    if isinstance(value, Enum):  # as in JSON; str() of an enum is its name
+        value = value.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(f"{what}[{key!r}] must be a string, number or boolean, or a list of those")
+
+
+def _decode(text: str) -> str:
+    with suppress(UnicodeDecodeError):  # overlong forms of a dot or a slash are among these
+        for _ in range(_MOST_DECODINGS):
+            text, encoded = unquote(text, errors="strict"), text
+            if text == encoded:
+                return text
+        raise ValueError(f"path is percent-encoded {_MOST_DECODINGS} times over or more")
+    raise ValueError("path contains escapes that are not UTF-8")

@@ -1,0 +1,68 @@
+"""Values that cannot be changed, and what callers may give as pairs.
+
+This module owns the idiom for values that are no Structs, and the reading of mappings and pairs. It must not know
+what any value means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, Self, TypeVar, cast
+
+__all__ = ["Immutable", "checked_pairs", "pairs_of"]
+
+V = TypeVar("V")
+
+
+class Immutable:
+    """Base of a value whose constructor takes something other than its fields.
+
+    The fields are the slots of a base class of their own, a draft. `__new__` fills a draft and seals it: from then on
+    its class is the value's, which refuses to set anything. Filling a draft is a plain attribute store; going through
+    `object.__setattr__` for each field takes twice as long, and each call makes several of these values.
+    """
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be deleted")
+
+    @classmethod
+    def seal(cls, draft: object) -> Self:
+        """Turn a filled draft into the value."""
+        draft.__class__ = cls  # the layouts are the same
+        return cast("Self", draft)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The draft comes right behind this class in the order of bases.
+        kind = type(self)
+        draft: type[Any] = kind.__mro__[kind.__mro__.index(Immutable) + 1]
+        return _restored, (kind, draft, {name: getattr(self, name) for name in draft.__slots__})
+
+
+def _restored(kind: type[Immutable], draft: type[Any], fields: dict[str, object]) -> Immutable:
+    new = draft()
+    for name, value in fields.items():
+        setattr(new, name, value)
+    return kind.seal(new)
+
+
+def pairs_of(items: Mapping[str, V] | Iterable[tuple[str, V]]) -> Iterable[tuple[str, V]]:
+    """Read a mapping, or pairs, as pairs in order."""
+    if isinstance(items, Mapping):
+        return cast("Mapping[str, V]", items).items()
+    return items
+
+
+def checked_pairs(
+    items: Mapping[str, V] | Iterable[tuple[str, V]], *, what: str
+) -> list[tuple[str, V]]:
+    """Read what a caller gave as the argument `what`; a text is not taken for pairs of characters."""
+    given = cast("Any", items)  # users err
+    pairs: list[Any] = list(pairs_of(given)) if hasattr(given, "__iter__") else [given]
+    if all(isinstance(one, tuple | list) and len(cast("list[Any]", one)) == 2 for one in pairs):  # noqa: PLR2004
+        return pairs
+    raise TypeError(f"{what} must be a mapping, or pairs of a name and a value")

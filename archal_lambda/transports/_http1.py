@@ -1,0 +1,128 @@
+"""HTTP/1.1: a request's head written, a response's head read, strictly.
+
+This module owns which response counts, where its body ends, and whether that can be trusted. It must not read bodies,
+which `_body` does, nor know connections or deadlines.
+
+`http.client` is not asked: it forgives what no two programs forgive alike, which is how one response is smuggled into
+another, and it parses headers as if they were e-mail, which took nearly half the CPU time of a call.
+
+The rule for what is lenient: where the RFC names one reading, that one is taken; where programs differ, the response is
+refused, or read and the connection dropped behind it, so that nothing of it can be taken for the next response.
+"""
+
+from __future__ import annotations
+
+import re
+from http.client import HTTPException
+from io import BufferedReader
+
+from archal_lambda.core.headers import Headers
+from archal_lambda.core.request import Request
+
+__all__ = ["FIELD", "MAX_FIELDS", "MAX_LINE", "Head", "Malformed", "read_head", "write_head"]
+
+MAX_LINE = 65536  # bytes; as http.client allows
+MAX_FIELDS = 100  # the same
+_MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
+_FIRST_FINAL = 200
+_SWITCHING_PROTOCOLS = 101
+_NO_CONTENT = 204
+_BODILESS = frozenset({_NO_CONTENT, 304})  # RFC 9110, section 6.4.1
+# A line may end with a bare LF (RFC 9112, section 2.2). A bare CR or a NUL has no place in one.
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n")
+FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9112, section 5
+_FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
+_LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
+
+
+class Malformed(HTTPException):
+    """The response breaks the rules; the message quotes nothing of it."""
+
+
+class Head:
+    """Status and headers of a final response, and where its body ends.
+
+    `chunked` bodies come in chunks; `length` is in bytes, None if chunks or the end of the connection end the body;
+    `persistent` connections may be used again behind it. Headers that cannot be trusted to say so are `Malformed`.
+    """
+
+    __slots__ = ("chunked", "headers", "length", "persistent", "status")
+
+    def __init__(self, status: int, minor: int, headers: Headers, *, bodiless: bool) -> None:
+        self.status = status
+        self.headers = headers
+        self.chunked = "transfer-encoding" in headers
+        if self.chunked and headers["transfer-encoding"].lower() != "chunked":
+            raise Malformed("the transfer coding is not supported")
+        lengths = set(headers.get_all("content-length"))
+        if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+            raise Malformed("the content length is malformed")
+        self.length = int(next(iter(lengths))) if lengths and not self.chunked else None
+        self.persistent = _kept_alive(minor, headers)
+        if bodiless:
+            # A body that is announced all the same may yet come, and must not be the next call's answer.
+            if self.chunked or (status == _NO_CONTENT and self.length):
+                self.persistent = False
+            self.chunked, self.length = False, 0
+        elif self.chunked:
+            # With a length besides, or before HTTP/1.1, chunks are how responses are smuggled (RFC 9112,
+            # sections 6.1 and 6.3): read them, then drop the connection.
+            self.persistent = self.persistent and minor > 0 and not lengths
+        elif self.length is None:
+            self.persistent = False
+
+
+def write_head(request: Request) -> bytes:
+    """Write the request line and the headers of a prepared request."""
+    host = "" if request.base is None else request.base.netloc
+    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.pairs)
+    head = f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
+    return head.encode("latin-1")
+
+
+def read_head(reader: BufferedReader, method: str) -> Head:
+    """Read up to the end of the final response's headers; interim responses are skipped, the body is left unread."""
+    left = _MAX_HEAD
+    while True:
+        line = reader.readline(min(left, MAX_LINE))
+        match = _STATUS.fullmatch(line)
+        if match is None:
+            raise Malformed("there is no status line")
+        fields, left = _fields(reader, left - len(line))
+        headers = Headers.of(fields)
+        status = int(match[2])
+        if status == _SWITCHING_PROTOCOLS:
+            raise Malformed("the peer switched protocols without being asked to")
+        # Taken for the final one, an interim response (RFC 9110, section 15.2) would make the final one the next
+        # call's.
+        if status >= _FIRST_FINAL:
+            bodiless = method == "HEAD" or status in _BODILESS
+            return Head(status, int(match[1]), headers, bodiless=bodiless)
+
+
+def _fields(reader: BufferedReader, left: int) -> tuple[list[tuple[str, str]], int]:
+    fields: list[tuple[str, str]] = []
+    for _ in range(MAX_FIELDS + 1):
+        line = reader.readline(min(left, MAX_LINE))
+        left -= len(line)
+        if line in {b"\r\n", b"\n"}:
+            return fields, left
+        if match := FIELD.fullmatch(line):
+            fields.append((match[1].decode(), _value(match[2])))
+        elif fields and (match := _FOLD.fullmatch(line)):
+            name, value = fields[-1]
+            fields[-1] = (name, f"{value} {_value(match[1])}")
+        else:
+            break
+    raise Malformed("the header section is malformed")
+
+
+def _value(raw: bytes) -> str:
+    return raw.strip(b" \t").decode("latin-1")
+
+
+def _kept_alive(minor: int, headers: Headers) -> bool:
+    if "connection" not in headers:
+        return minor > 0
+    options = [option.strip() for option in headers["connection"].lower().split(",")]
+    return "close" not in options and (minor > 0 or "keep-alive" in options)

@@ -1,0 +1,55 @@
+"""What a synchronous client sends, waits and does several things at once with on this host.
+
+This module owns that choice. It must not load the parts of another host: urllib3 costs a Worker more than all else.
+What it chooses is loaded with it, because a function is initialised with more of the processor than it runs with.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from archal_lambda.core.auth import Credentials, ExtensionCredentials, MakeExtension
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.core.settings import Settings
+from archal_lambda.transports.base import Driver, Transport
+
+# Pyodide has neither threads nor sockets. Not ==, which type checkers take for a reason to look away.
+if TYPE_CHECKING or "emscripten" not in sys.platform:
+    from time import sleep
+
+    from archal_lambda.transports._gather import gather
+    from archal_lambda.transports._urllib3 import UrllibTransport as BlockingTransport
+else:
+    from archal_lambda.transports._jspi import JspiTransport as BlockingTransport
+    from archal_lambda.transports._jspi import gather, sleep
+
+__all__ = ["driver", "extension", "gather", "sleep"]
+
+
+def driver(
+    settings: Settings,
+    choose: Callable[[Settings, MakeExtension | None], Credentials],
+    *,
+    transport: Transport | None,
+    max_response_bytes: int,
+    sleep: Callable[[float], None] = sleep,
+) -> Driver:
+    """Make what carries a client's flows out; `choose` picks its credentials, a transport of None is made here."""
+    sends = transport or BlockingTransport(
+        ca_file=settings.ca_file, max_response_bytes=max_response_bytes
+    )
+    return Driver(sends, choose(settings, extension(sends)).headers, sleep)
+
+
+def extension(transport: Transport) -> MakeExtension:
+    """Make what makes credentials of a secret that is read with this transport."""
+
+    def make(header: str, secret: TokenSecret) -> ExtensionCredentials:
+        lock = threading.Lock()
+        return ExtensionCredentials(header, secret, transport.send, lock=lock, wall_clock=time.time)
+
+    return make

@@ -1,0 +1,74 @@
+"""A value that is made once for all threads, such as the CA certificates."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from support.faults.server import serve
+
+from archal_lambda import Request
+from archal_lambda.transports import _tls, _urllib3
+from archal_lambda.transports._tls import Once
+
+
+def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeypatch):
+    """Reading takes longer than all the calls, so they share one reading."""
+    read = []
+    load = _urllib3.tls_context
+
+    def counted(ca_file):
+        read.append(ca_file)
+        time.sleep(0.05)
+        return load(ca_file)
+
+    monkeypatch.setattr(_urllib3, "tls_context", counted)
+    here = plain_site([serve], tls=authority.trusted, ca_file=authority.file)
+    answers = here.clones.gather([("svc", Request("GET", "/"))] * 16, max_concurrency=16)
+    assert [one.status_code for one in answers] == [200] * 16
+    assert read == [authority.file]
+
+
+def test_a_failure_is_not_kept():
+    """The next caller tries again."""
+    outcomes = [OSError("once"), "made"]
+
+    def make():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+    once = Once(make)
+    with pytest.raises(OSError, match="once"):
+        once.get(1.0)
+    assert (once.get(1.0), once.get(0.0)) == ("made", "made")
+
+
+def test_waiting_for_another_thread_ends_in_time():
+    """A slow thread holds up others no longer than they allow."""
+    release, begun = threading.Event(), threading.Event()
+
+    def make():
+        begun.set()
+        release.wait(10.0)
+        return "made"
+
+    once = Once(make)
+    thread = threading.Thread(target=once.get, args=(10.0,))
+    thread.start()
+    assert begun.wait(10.0)
+    with pytest.raises(TimeoutError):
+        once.get(0.01)
+    release.set()
+    thread.join()
+    assert once.get(0.0) == "made"
+
+
+def test_a_lock_that_is_never_given_back_does_not_block(monkeypatch):
+    """A forked process may have one. The value is made all the same, and kept."""
+    monkeypatch.setattr(_tls, "_PATIENCE", 0.01)
+    once = Once(lambda: "made")
+    once._lock.acquire()
+    assert (once.get(0.02), once.get(0.0)) == ("made", "made")
