@@ -59,10 +59,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
     @guarded
     def __new__(cls, pairs: HeaderInput = ()) -> Self:
         """Copy the pairs, with secrets revealed."""
-        return cls.of(
-            (name, value.reveal() if isinstance(value, Secret) else value)
-            for name, value in pairs_of(pairs)
-        )
+        return cls.of(_revealed(pairs_of(pairs)))
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
@@ -131,6 +128,13 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
 _remember: Callable[[Headers, dict[str, str]], None] = vars(_HeadersDraft)["_index"].__set__
 
 
+def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]]:
+    return [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in pairs]
+
+
+_NONE = Headers.of(())
+
+
 def check_header(name: object, value: object) -> None:
     """Refuse a field that could break the framing of a message; a `ValueError` that does not show the value."""
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
@@ -159,11 +163,11 @@ def reserved_reason(name: str) -> str | None:
 def check_headers(pairs: HeaderInput | None) -> Headers:
     """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
-        return Headers()
+        return _NONE
     items = checked_pairs(pairs, what="headers")
     for name, value in items:
         check_header(name, value)
         reason = reserved_reason(name)
         if reason is not None:
             raise ValueError(f"header {name} {reason}")
-    return Headers(items)
+    return Headers.of(_revealed(items))

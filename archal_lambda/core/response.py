@@ -96,10 +96,26 @@ class Response(Immutable, _ResponseDraft):
         transfer: Transfer | None = None,
     ) -> Self:
         """Take the parts as they are."""
+        if not isinstance(headers, Headers):
+            headers = Headers(headers)
+        content = content if json is None else encode(json)
+        return cls.of(status_code, headers, content, request, transfer, elapsed)
+
+    @classmethod
+    def of(
+        cls,
+        status_code: int,
+        headers: Headers,
+        content: bytes,
+        request: Request | None,
+        transfer: Transfer | None = None,
+        elapsed: float = 0.0,
+    ) -> Self:
+        """Make a response of ready parts, as transports do; see the class."""
         draft = _ResponseDraft()
         draft.status_code = status_code
-        draft.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        draft.content = content if json is None else encode(json)
+        draft.headers = headers
+        draft.content = content
         draft.elapsed = elapsed
         draft.attempts = 1
         draft.maybe_processed = False

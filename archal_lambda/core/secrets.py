@@ -78,9 +78,8 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
                 return await cast("Callable[..., Any]", function)(*args, **kwargs)
             except BaseException as error:
                 _forget(error)
-                raise
-            finally:
                 del args, kwargs
+                raise
 
         return cast("Callable[P, R]", awaited_door)
 
@@ -90,9 +89,8 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except BaseException as error:
             _forget(error)
-            raise
-        finally:
             del args, kwargs
+            raise
 
     return door
 

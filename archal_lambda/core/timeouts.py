@@ -14,6 +14,7 @@ import msgspec
 
 __all__ = ["DEFAULT_TIMEOUT", "Deadline", "LambdaContext", "Timeout"]
 
+_CONNECT = 3.0
 _LONGEST = 1e9  # seconds; what sockets and locks can wait ends at 2**63 nanoseconds
 
 
@@ -50,14 +51,17 @@ class Timeout(_Total, frozen=True, kw_only=True):
 
     __module__ = "archal_lambda"
 
-    connect: float | None = 3.0
+    connect: float | None = _CONNECT
     read: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("total", "connect", "read"):
-            value = getattr(self, name)
-            if value is not None or name == "total":
-                msgspec.structs.force_setattr(self, name, _seconds(name, value))
+        # Most are made of one float and defaults, which need no second look.
+        if type(self.total) is not float or not 0 < self.total <= _LONGEST:
+            msgspec.structs.force_setattr(self, "total", _seconds("total", self.total))
+        if self.connect != _CONNECT and self.connect is not None:
+            msgspec.structs.force_setattr(self, "connect", _seconds("connect", self.connect))
+        if self.read is not None:
+            msgspec.structs.force_setattr(self, "read", _seconds("read", self.read))
 
     @classmethod
     def of(cls, value: "float | Timeout") -> "Timeout":

@@ -34,7 +34,7 @@ class Immutable:
     def seal(cls, draft: object) -> Self:
         """Turn a filled draft into the value."""
         draft.__class__ = cls  # the layouts are the same
-        return cast("Self", draft)
+        return draft  # type: ignore[return-value]  # see above
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The draft comes right behind this class in the order of bases.

@@ -136,13 +136,7 @@ class UrllibTransport:
         head = read_head(connection.reader, request.method)
         connection.enter("body")
         content = read_body(head, connection.reader, self._max_bytes)
-        response = Response(
-            head.status,
-            headers=head.headers,
-            content=content,
-            request=request,
-            transfer=connection.transfer(),
-        )
+        response = Response.of(head.status, head.headers, content, request, connection.transfer())
         return response, head.persistent and not broken and not connection.leftover()
 
 
