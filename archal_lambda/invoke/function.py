@@ -2,8 +2,7 @@
 
 This module owns the environment and the limits a function gets, and how its end is read. It must not print.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of the dataclasses resolve wherever they are asked for.
 
 import json
 import signal
@@ -11,13 +10,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archal_lambda.core.environment import is_setting
-from archal_lambda.core.settings import process_environ
-
-if TYPE_CHECKING:
-    from archal_lambda.core.settings import Settings
+from archal_lambda.core.settings import Settings, process_environ
 
 __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 
@@ -38,6 +34,8 @@ class Outcome:
         log: What was printed, if it was captured.
     """
 
+    __module__ = "archal_lambda.invoke"
+
     result: Any = None
     error: dict[str, Any] | None = None
     log: str = ""
@@ -55,6 +53,8 @@ class Function:
         memory: Megabytes, for the context.
         variables: Its environment variables.
     """
+
+    __module__ = "archal_lambda.invoke"
 
     handler: str
     name: str = "local"

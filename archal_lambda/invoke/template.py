@@ -5,13 +5,12 @@ This module owns what such a name means and what a template says of a function. 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from archal_lambda.invoke.function import DEFAULT_TIMEOUT, Function
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import yaml
 
 __all__ = ["TemplateError", "find_function"]
@@ -22,6 +21,8 @@ _TIMEOUT, _MEMORY = 3, 128
 
 class TemplateError(ValueError):
     """A function that the template does not have, or a template that cannot be read."""
+
+    __module__ = "archal_lambda.invoke"
 
 
 def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
@@ -69,6 +70,9 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         memory=_number(properties.get("MemorySize"), _MEMORY),
         variables=_variables(shared, parameters) | _variables(own, parameters),
     )
+
+
+find_function.__module__ = "archal_lambda.invoke"
 
 
 def _load(template: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class LocalContext:
         3000
     """
 
+    __module__ = "archal_lambda.testing"
+
     function_version = "$LATEST"
     identity = None
     client_context = None

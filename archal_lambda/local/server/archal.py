@@ -11,24 +11,20 @@ import math
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import catalogue
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.proxy import Proxy
-from archal_lambda.local.server.records import Redactor, RequestLog
+from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.sessions import MAX_TTL, SessionStore
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
-
-    from starlette.types import ASGIApp
-
-    from archal_lambda.local.server.records import RecordedRequest
 
 __all__ = ["LocalArchal"]
 
@@ -62,6 +58,8 @@ class LocalArchal:
         ...     archal.base_url("github").endswith(f"/runtime/{archal.session_id}/github/api")
         True
     """
+
+    __module__ = "archal_lambda.local"
 
     def __init__(  # noqa: PLR0913 - each is one independent knob of the stand-in
         self,
