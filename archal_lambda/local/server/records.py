@@ -95,12 +95,12 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
         method: HTTP method.
         path: Raw path as received, percent-encoding as sent.
         query: Raw query string without `?`, sensitive values redacted.
-        session_id: The session, None for control-plane calls and unknown sessions.
-        clone: The clone, None for control-plane calls and unknown clones.
+        session_id: The session, or None for control-plane calls and unknown sessions.
+        clone: The clone, or None for control-plane calls and unknown clones.
         status: HTTP status of the response; 499 if the caller went away before there was one.
         duration_ms: Milliseconds from the request's head to the beginning of the response.
         received_headers: What reached the proxy, sensitive values redacted.
-        clone_saw: What reached the clone, None if it was never asked.
+        clone_saw: What reached the clone, or None if nothing did.
     """
 
     __module__ = "archal_lambda.local"
