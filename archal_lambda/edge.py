@@ -1,7 +1,7 @@
 """Glue for Cloudflare Python Workers: settings from bindings, requests in, responses out, log lines.
 
-This module owns what a Worker's own objects become, and back. It must not make calls, and does nothing when it is
-imported: a Worker may neither draw a random number nor read a clock while it starts.
+This module owns how a Worker's own objects are turned into ours, and back. It must not make calls. It does nothing when
+it is imported: a Worker may neither draw a random number nor read a clock while it starts.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ def settings_from_env(env: object, *, clones: Iterable[str] = ()) -> Settings:
     """Read the settings from a Worker's bindings.
 
     Args:
-        env: `self.env` of a `WorkerEntrypoint`; an object with the bindings as attributes, or a mapping. Text and
-            secret bindings are strings; `AGENT_CLONE_URLS` and `AGENT_ROUTE_HEADERS` may be JSON bindings, too.
+        env: `self.env` of a `WorkerEntrypoint`: an object with the bindings as attributes, or a mapping. Text and
+            secret bindings are strings. `AGENT_CLONE_URLS` and `AGENT_ROUTE_HEADERS` may be JSON bindings, too.
         clones: Clones whose own `ARCHAL_<CLONE>_REST_URL` is to be read: a Worker cannot list its bindings.
 
     Returns:
         The settings.
 
     Raises:
-        ConfigurationError: If a binding is missing or wrong; the error names it and says what it should hold.
+        ConfigurationError: If a binding is missing or wrong. The error names it and says what it should contain.
     """
     variables: dict[str, str] = {}
     for name in (*NAMES, *map(rest_url_name, clones)):
@@ -84,14 +84,14 @@ async def read_json(request: workers.Request, type: type[T]) -> T:  # noqa: A002
     """Read the JSON body of a request.
 
     Args:
-        request: What a Worker's `fetch` is given.
-        type: What the body should hold; any type msgspec knows.
+        request: The request that a Worker's `fetch` is given.
+        type: What the body should contain: any type msgspec knows.
 
     Returns:
         The decoded body.
 
     Raises:
-        DecodeError: If there is no body, or it is of another shape; the message shows no value of it.
+        DecodeError: If there is no body, or it has another shape. The message shows no value of it.
     """
     return decode(await request.bytes(), type)
 
@@ -132,7 +132,7 @@ def log_call(record: CallRecord) -> None:
     """Write one line of JSON for a clone call, for `AsyncClones(..., on_call=log_call)`.
 
     Args:
-        record: The call. The line holds no header, body or query string.
+        record: The call. The line contains no header, body or query string.
     """
     _log("INFO", "clone call", log_fields(record))
 
@@ -141,13 +141,13 @@ def to_worker_response(response: Response) -> workers.Response:
     """Turn one of our responses into the Worker's own kind.
 
     Args:
-        response: The response, such as a clone's response.
+        response: The response, such as a clone's.
 
     Returns:
-        Its status, headers and body; headers of the connection that it came on are left out.
+        Its status, headers and body. Headers of the connection that it came on are left out.
 
     Raises:
-        ValueError: If the status is not from 200 to 599, which no Worker can answer.
+        ValueError: If the status is not from 200 to 599: a Worker can send no other.
     """
     import js  # noqa: PLC0415 - is there on that host only
     import workers  # noqa: PLC0415 - the same
@@ -168,7 +168,7 @@ async def from_worker_response(response: workers.Response) -> Response:
     """Turn a Worker's response into one of ours, body read.
 
     Args:
-        response: What `workers.fetch` or a service binding gives.
+        response: The response that `workers.fetch` or a service binding gives.
 
     Returns:
         The response.

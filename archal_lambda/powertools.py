@@ -1,7 +1,7 @@
 """Glue for AWS Lambda and Powertools: log lines for clone calls, HTTP events in, HTTP results out.
 
-This module owns what a caller of an HTTP function gets to see of a failure, and what goes to the log instead. It
-must not make calls.
+This module owns what a caller of an HTTP function gets to see of a failure, and what goes to the log instead. It must
+not make calls.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:
 
     Args:
         logger: A Powertools logger.
-        metrics: Powertools metrics: counts calls and failures, and measures durations, if given.
+        metrics: Powertools metrics, if calls and failures are to be counted and durations measured.
 
     Returns:
-        A hook for `Clones(..., on_call=…)`. Durations are in milliseconds; no line holds a header, a body or a
+        A hook for `Clones(..., on_call=…)`. Durations are in milliseconds. No line contains a header, a body or a
         query string.
     """
 
@@ -56,11 +56,11 @@ def trace_calls(tracer: Tracer) -> CallHook:
     """Make a hook that records each clone call as a subsegment of AWS X-Ray.
 
     Args:
-        tracer: A Powertools tracer, yours: its import costs a cold start more than the rest of a handler, so nothing
-            here makes one. It needs `aws-lambda-powertools[tracer]`.
+        tracer: Your Powertools tracer, which needs `aws-lambda-powertools[tracer]`. Its import costs a cold start more
+            than the rest of a handler, so nothing here makes one.
 
     Returns:
-        A hook for `Clones(..., on_call=…)`; no subsegment holds a header, a body or a query string.
+        A hook for `Clones(..., on_call=…)`. No subsegment contains a header, a body or a query string.
     """
 
     def trace(record: CallRecord) -> None:
@@ -86,15 +86,15 @@ def read_json(event: Mapping[str, Any], type: type[T]) -> T:  # noqa: A002 - as 
     """Read the JSON body of an HTTP event.
 
     Args:
-        event: An event of API Gateway (payload format 1.0 or 2.0), a Function URL or a load balancer. A body
-            in base64 is accepted.
-        type: What the body should hold; any type msgspec knows.
+        event: An event of API Gateway (payload format 1.0 or 2.0), a Function URL or a load balancer. A body in base64
+            is decoded.
+        type: What the body should contain: any type msgspec knows.
 
     Returns:
         The decoded body.
 
     Raises:
-        DecodeError: If there is no body, or it is of another shape; the message shows no value of it.
+        DecodeError: If there is no body, or it has another shape. The message shows no value of it.
     """
     if not isinstance(event, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever may invoke it may send anything
         raise DecodeError("the event is not an HTTP event")
@@ -119,13 +119,13 @@ def json_result(status_code: int, value: object) -> dict[str, Any]:
 
 
 def pass_on(response: Response) -> dict[str, Any]:
-    """Answer with what a clone responded.
+    """Answer as a clone did.
 
     Args:
         response: The clone's response.
 
     Returns:
-        Its status, content type and body as a result. Its other headers belong to the clone's own hop.
+        Its status, content type and body as a result. Its other headers are for the connection to the clone.
     """
     content_type = response.headers.get("content-type", "application/octet-stream")
     try:

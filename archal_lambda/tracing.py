@@ -1,7 +1,7 @@
 """Headers that carry a trace on: W3C Trace Context, and AWS X-Ray's own.
 
-This module owns reading the trace that Lambda is in. It must not start, time or report anything, and nothing of it
-happens unless it is asked for: `Clones(…, trace=tracing.w3c)`.
+This module owns reading the trace that Lambda is in. It must not start, time or report anything. It does nothing unless
+it is asked to: `Clones(…, trace=tracing.w3c)`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def xray() -> dict[str, str]:
     """Give the header by which AWS services know a trace.
 
     Returns:
-        `X-Amzn-Trace-Id` as Lambda says it for this invocation; nothing where it says none.
+        `X-Amzn-Trace-Id` as Lambda sets it for this invocation; empty if it sets none.
     """
     value = process_variable(_VARIABLE)
     return {"X-Amzn-Trace-Id": value} if _ROOT.search(value) else {}
@@ -36,7 +36,7 @@ def w3c() -> dict[str, str]:
     """Give the header by which everybody else knows a trace (W3C Trace Context, section 3.2).
 
     Returns:
-        `traceparent`, made of what Lambda says for this invocation; nothing where it names no trace and span.
+        `traceparent`, made of what Lambda sets for this invocation; empty if that names no trace and span.
     """
     value = process_variable(_VARIABLE)
     root, parent = _ROOT.search(value), _PARENT.search(value)

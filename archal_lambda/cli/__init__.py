@@ -1,6 +1,6 @@
 """The command `archal-lambda`.
 
-This module owns the entry point, and what is said where the extra `local` or a stream is missing. It must not import
+This module owns the entry point, and the message if the extra `local` or a stream is missing. It must not import
 anything else at once: the commands are in the modules beside it, and each is loaded when it is called.
 """
 

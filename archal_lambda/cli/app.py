@@ -22,13 +22,13 @@ COMMANDS = {
     "env": "Print the settings as variables for a shell, a .env file or SAM.",
     "harness": "Run a handler under the contract of `archal run`.",
     "invoke": "Run a handler once and print what it returns.",
-    "local": "Stand in for Archal on this machine until Ctrl-C or SIGTERM.",
+    "local": "Run an offline Archal on this machine until Ctrl-C or SIGTERM.",
     "session": "Create, watch and stop hosted sessions.",
 }
 
 
 class _Commands(click.Group):
-    """A group that has of each command the name and a line of help, until one is called."""
+    """A group that knows each command by its name and a line of help, until one is called."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -51,14 +51,7 @@ for _name, _text in COMMANDS.items():
 
 
 def run(args: list[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        args: The arguments; None means those of the process.
-
-    Returns:
-        The exit code: 0 for success, 2 for wrong usage, 1 for everything else.
-    """
+    """Run one command. Return the exit code: 0 for success, 2 for wrong usage, 1 for everything else."""
     # An exception ends children, too; the default would leave them behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)

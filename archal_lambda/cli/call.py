@@ -22,7 +22,7 @@ _FAILURE = 400
 @click.argument("method")
 @click.argument("path")
 @click.option("-d", "--data", metavar="JSON", help="JSON body, or - to read it from stdin.")
-@click.option("--token", help="Service credential the clone sees, sent as a bearer.")
+@click.option("--token", help="Service credential for the clone, sent as a bearer token.")
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="May be repeated."
 )

@@ -35,7 +35,7 @@ def demo() -> int:
     console = Console(highlight=False, soft_wrap=True)
     event = json.loads(_event_file().read_text(encoding="utf-8"))
     with LocalArchal() as archal:
-        _step(console, f"Archal stands in at {archal.api_url}")
+        _step(console, f"the local Archal runs at {archal.api_url}")
         with local_session(archal) as settings:
             _step(console, f"session {settings.session_id} created through the control plane")
             _step(console, f"invoking {_HANDLER} with events/{_EVENT}")

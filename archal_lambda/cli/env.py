@@ -38,18 +38,9 @@ def env(form: str, *, show_secrets: bool) -> None:
 
 
 def as_text(variables: dict[str, str], form: str) -> str:
-    """Write variables in the form another tool reads.
-
-    Args:
-        variables: Names and values.
-        form: `shell` for export lines, `dotenv` for a .env file, `sam` for the JSON file of
-            `sam local invoke --env-vars`, where `Parameters` holds for every function.
-
-    Returns:
-        The text, without a final line break.
-    """
+    """Write variables in the form another tool reads: `shell`, `dotenv` or `sam`."""
     if form == "sam":
-        # A file of this machine is not there inside the container.
+        # `Parameters` is for every function. A file of this machine is not there inside the container.
         variables = {name: value for name, value in variables.items() if name != "SSL_CERT_FILE"}
         return json.dumps({"Parameters": variables}, indent=2)
     if form == "dotenv":

@@ -43,7 +43,7 @@ def harness(handler_or_function: str, timeout: int) -> int:
     environ = process_environ({})
     task = environ.get("AGENT_TASK", "").strip()
     if not task:
-        raise click.ClickException("AGENT_TASK is not set; it must hold the task's text")
+        raise click.ClickException("AGENT_TASK is not set; it must contain the task's text")
     function = find_function(handler_or_function, Path("template.yaml"), timeout=timeout)
     outcome = function.invoke({"task": task})
     text, calls = _read(outcome)

@@ -26,7 +26,7 @@ __all__ = ["invoke"]
     "-e",
     "--event",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Event JSON.",
+    help="File with the event as JSON.",
 )
 @click.option(
     "--local", "on_local", is_flag=True, help="Start an offline Archal for the invocation."
@@ -37,6 +37,7 @@ __all__ = ["invoke"]
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("template.yaml"),
     show_default=True,
+    help="SAM template.",
 )
 def invoke(handler_or_function: str, event: Path | None, template: Path, *, on_local: bool) -> int:
     """Run a handler once and print what it returns.

@@ -1,7 +1,7 @@
 """`archal-lambda local`: the offline Archal as a program.
 
-This module owns what the commands show of the local Archal, and how they open a session on it. It must not know how it
-works.
+This module owns what the commands show of the local Archal, and how they open a session on it. It must not depend on
+how the local Archal works.
 """
 
 from __future__ import annotations
@@ -27,12 +27,25 @@ __all__ = ["local", "local_session", "request_line"]
 
 
 @click.command()
-@click.option("--port", default=0, show_default="any free one", type=click.IntRange(0, 65_535))
-@click.option("--clone", "clones", multiple=True, default=("github",), show_default=True)
-@click.option("--startup-delay", default=0.0, help="Seconds a session stays in `starting`.")
+@click.option(
+    "--port",
+    default=0,
+    show_default="any free one",
+    type=click.IntRange(0, 65_535),
+    help="TCP port on 127.0.0.1.",
+)
+@click.option(
+    "--clone",
+    "clones",
+    multiple=True,
+    default=("github",),
+    show_default=True,
+    help="A clone; may be repeated.",
+)
+@click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 def local(port: int, clones: tuple[str, ...], startup_delay: float, *, as_json: bool) -> None:
-    """Stand in for Archal on this machine until Ctrl-C or SIGTERM.
+    """Run an offline Archal on this machine until Ctrl-C or SIGTERM.
 
     Prints the variables to set on stdout, and each request on stderr as it comes.
     """
@@ -61,21 +74,14 @@ def local(port: int, clones: tuple[str, ...], startup_delay: float, *, as_json: 
             click.echo(json.dumps(facts))
         else:
             click.echo(
-                f"# Archal stands in at {archal.api_url}; end it with Ctrl-C. In another shell:"
+                f"# The local Archal runs at {archal.api_url} until Ctrl-C. In another shell:"
             )
             click.echo(as_text(archal.environ, "shell"))
         stop.wait()
 
 
 def request_line(record: RecordedRequest) -> str:
-    """Show a request in one line.
-
-    Args:
-        record: What the stand-in recorded.
-
-    Returns:
-        Method, path, status, duration, and whether a clone saw it; no header, query or body.
-    """
+    """Show a request in one line, without header, query or body."""
     seen = ""
     if record.clone is not None:
         seen = f"  -> {record.clone}" if record.clone_saw else "  stopped at the route"
@@ -84,14 +90,7 @@ def request_line(record: RecordedRequest) -> str:
 
 @contextmanager
 def local_session(archal: LocalArchal) -> Generator[Settings]:
-    """Open a session on a local Archal through its control plane.
-
-    Args:
-        archal: The running stand-in.
-
-    Yields:
-        Settings for the session's clones; the session is deleted at the end.
-    """
+    """Open a session on a local Archal through its control plane; delete it at the end."""
     from archal_lambda import ArchalClient  # noqa: PLC0415 - the stand-in alone calls nobody
 
     with (

@@ -1,6 +1,6 @@
 """`archal-lambda session`: hosted sessions by hand.
 
-This module owns how sessions are asked for and shown. It must not leave one running that nobody was told of.
+This module owns how sessions are asked for and shown. It must not leave one running whose id was not printed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def session() -> None:
 )
 @click.option("--ttl", type=click.IntRange(1, 86_400), help="Lifetime in seconds.")
 @click.option(
-    "--rate-limit", type=click.IntRange(1, 100_000), help="Requests before clones say 429."
+    "--rate-limit", type=click.IntRange(1, 100_000), help="Requests after which clones answer 429."
 )
-@click.option("--wait", is_flag=True, help="Return when it is running.")
+@click.option("--wait", is_flag=True, help="Wait until it is running.")
 def _create(
     clones: tuple[str, ...],
     seeds: tuple[str, ...],

@@ -1,1 +1,1 @@
-"""Example handlers, one file each, made to be copied; template.yaml deploys them."""
+"""Example handlers, one file each, made to be copied. `template.yaml` deploys five of them."""

@@ -1,7 +1,7 @@
 """An agent under test: takes a task, uses a clone, returns text.
 
-It reads `{"task": …}` and returns `{"text": …, "calls": […]}`. `archal-lambda harness` runs it, or any handler of this
-shape, the way `archal run` runs a local harness.
+It reads `{"task": …}` and returns `{"text": …, "calls": […]}`, with method, path and status of each call.
+`archal-lambda harness` runs it, or any handler of this shape, the way `archal run` runs a local harness.
 """
 
 from __future__ import annotations
@@ -38,15 +38,7 @@ class Repo(msgspec.Struct):
 
 
 def answer(task: str, github: Clone) -> str:
-    """Do the task. Put your agent here; this one reports the state of the repositories whatever it is asked.
-
-    Args:
-        task: The task's text.
-        github: The clone to do it on.
-
-    Returns:
-        The agent's answer.
-    """
+    """Do the task. Put your agent here: this one reports the state of the repositories, whatever it is asked."""
     repos = list(github.paginate("/user/repos", type=list[Repo], token=SERVICE_TOKEN))
     lines = [f"{repo.full_name}: {repo.open_issues_count} open issues" for repo in repos]
     return "\n".join([f"Asked: {task}", f"{len(repos)} repositories", *lines])
@@ -55,19 +47,7 @@ def answer(task: str, github: Clone) -> str:
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one task.
-
-    Args:
-        event: A `Task` as a dict.
-        context: The invocation's context.
-
-    Returns:
-        The text, and the calls made: method, path and status of each.
-
-    Raises:
-        ArchalError: If the clone cannot be used; `archal run` counts the run as failed.
-        DecodeError: If the event is not a `Task`.
-    """
+    """Handle one task. If the clone cannot be used, the error is raised, and `archal run` counts the run as failed."""
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     task = read_event(event, Task)
     log = log_calls(logger, metrics)

@@ -1,6 +1,6 @@
-"""Look at many things at once, awaited: an `asyncio` program, as a handler.
+"""Look at many things at once: an `asyncio` program, as a handler.
 
-`report` is for any event loop, such as that of a web service; the handler is one more place to run it. It returns
+`report` works in any event loop, such as that of a web service. The handler is one place to run it. It returns
 `{"testuser/demo": 3, …}`: the open issues of each repository.
 """
 
@@ -21,24 +21,14 @@ logger = Logger()
 
 
 class Named(msgspec.Struct):
-    """A repository or an issue, as far as this looks."""
+    """The fields of a repository or an issue that this program reads."""
 
     id: int
     full_name: str = ""
 
 
 async def report(clones: AsyncClones) -> dict[str, int]:
-    """Count the open issues of every repository, eight repositories at a time.
-
-    Args:
-        clones: The clones.
-
-    Returns:
-        The number of each repository's issues, a hundred at most.
-
-    Raises:
-        ArchalError: If a call fails.
-    """
+    """Count the open issues of every repository, a hundred at most, eight repositories at a time."""
     pages = clones["github"].paginate("/user/repos", type=list[Named], token=SERVICE_TOKEN)
     names = [repo.full_name async for repo in pages]
     calls = [
@@ -57,34 +47,13 @@ async def report(clones: AsyncClones) -> dict[str, int]:
 
 
 async def run(deadline: Deadline) -> dict[str, int]:
-    """Make the clients and the report, within the time there is.
-
-    Args:
-        deadline: When it must be over.
-
-    Returns:
-        As `report`.
-
-    Raises:
-        ArchalError: If a setting is wrong or a call fails.
-    """
+    """Make the clients and the report, within the time there is."""
     async with AsyncClones.from_env(on_call=log_calls(logger)) as clones:
         return await report(clones.with_deadline(deadline))
 
 
 @logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Handle one invocation.
-
-    Args:
-        event: Unused.
-        context: The invocation's context.
-
-    Returns:
-        As `report`.
-
-    Raises:
-        ArchalError: If a setting is wrong or a call fails.
-    """
+    """Handle one invocation, whatever the event is."""
     del event
     return asyncio.run(run(Deadline.from_context(context, reserve=1.0)))

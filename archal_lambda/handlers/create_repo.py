@@ -1,6 +1,7 @@
-"""Create a repository on the GitHub clone: a handler for an HTTP API.
+"""Create a repository on the GitHub clone: a handler for an HTTP API, payload format 2.0.
 
-It reads `{"name": …, "description": …, "private": …}` and answers 201 with the repository.
+It reads `{"name": …, "description": …, "private": …}` and answers 201 with the repository, or 400 for a bad body. If
+the clone refuses, it answers as the clone did. If the clone cannot be asked, it answers 502, or 504 when time ran out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class NewRepo(msgspec.Struct, omit_defaults=True):
 
 
 class Repo(msgspec.Struct):
-    """What the caller gets; the clone's answer has more."""
+    """What the caller gets. The clone's response has more fields."""
 
     id: int
     full_name: str
@@ -41,23 +42,14 @@ class Repo(msgspec.Struct):
 
 @cache
 def clones() -> Clones:
-    """Make the clients once per process; made on the first call, so that a faulty setting is a 502."""
+    """Make the clients once per process, on the first call, so that a wrong setting is a 502."""
     return Clones.from_env(on_call=log_calls(logger, metrics))
 
 
 @logger.inject_lambda_context(log_event=False)  # False even if POWERTOOLS_LOGGER_LOG_EVENT is set
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one request.
-
-    Args:
-        event: An HTTP API event, payload format 2.0.
-        context: The invocation's context.
-
-    Returns:
-        201 with the repository; 400 for a bad body; a clone's own refusal as it is; 504 or 502 if the clone
-        could not be asked.
-    """
+    """Handle one request."""
     metrics.add_metric("Requests", MetricUnit.Count, 1)
     try:
         new = read_json(event, NewRepo)

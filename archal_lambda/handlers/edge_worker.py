@@ -1,7 +1,7 @@
 """Create a repository on the GitHub clone: a Cloudflare Python Worker.
 
 It does what `create_repo` does on Lambda: reads `{"name": …, "description": …, "private": …}` and answers 201 with the
-repository. The bindings are `AGENT_CLONE_URLS` or `ARCHAL_SESSION_ID`, and `ARCHAL_TOKEN`, which is best a secret.
+repository. The bindings are `ARCHAL_TOKEN`, which is best a secret, and `AGENT_CLONE_URLS` or `ARCHAL_SESSION_ID`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NewRepo(msgspec.Struct, omit_defaults=True):
 
 
 class Repo(msgspec.Struct):
-    """What the caller gets; the clone's answer has more."""
+    """What the caller gets. The clone's response has more fields."""
 
     id: int
     full_name: str
@@ -41,18 +41,10 @@ class Repo(msgspec.Struct):
 
 
 class Default(WorkerEntrypoint):
-    """The Worker; its class must have this name."""
+    """The Worker. Its class must have this name."""
 
     async def fetch(self, request: Request) -> Response:
-        """Handle one request.
-
-        Args:
-            request: A POST with the repository as JSON.
-
-        Returns:
-            201 with the repository; 400 for a bad body; 405 for another method; a clone's own refusal as it is; 504
-            or 502 if the clone could not be asked.
-        """
+        """Handle one request: a POST with the repository as JSON."""
         if request.method != "POST":
             return json_response(405, {"message": "POST a repository"})
         try:
@@ -60,7 +52,7 @@ class Default(WorkerEntrypoint):
         except DecodeError as error:
             return json_response(400, {"message": str(error)})
         try:
-            # Made anew for each request: it opens nothing, and a faulty binding is a 502.
+            # Made anew for each request: it opens nothing, and a wrong binding is a 502.
             settings = settings_from_env(self.env)
             clones = AsyncClones(settings, timeout=BUDGET_SECONDS, on_call=log_call)
             response = await clones["github"].post("/user/repos", json=new, token=GITHUB_TOKEN)

@@ -1,8 +1,8 @@
 """Create a repository on the GitHub clone, from Lambda@Edge: a handler for CloudFront's origin requests.
 
-Lambda@Edge has no environment variables, so that the settings are here in the code, and the token comes as a custom
-header of the origin, `x-archal-token`, which is set at the distribution and never leaves CloudFront. A POST to `/repos`
-is answered here; every other request goes on to the origin, without that header.
+Lambda@Edge has no environment variables, so the settings are here in the code. The token comes as a custom header of
+the origin, `x-archal-token`, which is set at the distribution and never leaves CloudFront. A POST to `/repos` is
+answered here. Every other request goes on to the origin, without that header.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class NewRepo(msgspec.Struct, omit_defaults=True):
 
 
 class Repo(msgspec.Struct):
-    """What the caller gets; the clone's answer has more."""
+    """What the caller gets. The clone's response has more fields."""
 
     id: int
     full_name: str
@@ -51,14 +51,7 @@ class Repo(msgspec.Struct):
 
 
 def take_token(request: dict[str, Any]) -> str:
-    """Take the token off an origin request.
-
-    Args:
-        request: CloudFront's request; it loses the header.
-
-    Returns:
-        The token, or the empty string if the distribution sets no such header.
-    """
+    """Take the token off CloudFront's request. It is empty if the distribution sets no such header."""
     token = ""
     for origin in request.get("origin", {}).values():
         for field in origin.get("customHeaders", {}).pop(TOKEN_HEADER, []):
@@ -67,19 +60,7 @@ def take_token(request: dict[str, Any]) -> str:
 
 
 def create(request: dict[str, Any], token: str, context: LambdaContext) -> dict[str, Any]:
-    """Create the repository.
-
-    Args:
-        request: CloudFront's request.
-        token: Archal's token.
-        context: The invocation's context.
-
-    Returns:
-        As an HTTP function does: 201 with the repository; 400 for a bad body; 413 for one of more than 1 MB.
-
-    Raises:
-        ArchalError: If there is no token, or the clone refuses or cannot be asked.
-    """
+    """Create the repository, and answer as an HTTP function does."""
     if not token:
         raise ConfigurationError(TOKEN_HEADER, "must be a custom header of the origin")
     body = request.get("body", {})
@@ -99,14 +80,7 @@ def create(request: dict[str, Any], token: str, context: LambdaContext) -> dict[
 
 
 def generated(result: dict[str, Any]) -> dict[str, Any]:
-    """Make an answer that CloudFront sends without asking the origin.
-
-    Args:
-        result: The result of an HTTP function.
-
-    Returns:
-        The same in CloudFront's form.
-    """
+    """Turn the result of an HTTP function into a response that CloudFront sends without asking the origin."""
     return {
         "status": str(result["statusCode"]),
         "headers": {name: [{"value": value}] for name, value in result["headers"].items()},
@@ -115,17 +89,9 @@ def generated(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@logger.inject_lambda_context(log_event=False)  # the event holds the token
+@logger.inject_lambda_context(log_event=False)  # the event contains the token
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one origin request.
-
-    Args:
-        event: CloudFront's event, body included.
-        context: The invocation's context.
-
-    Returns:
-        A generated answer, or the request to go on with.
-    """
+    """Handle one origin request, body included: return a generated response, or the request to go on with."""
     request: dict[str, Any] = event["Records"][0]["cf"]["request"]
     token = take_token(request)
     if (request["method"], request["uri"]) != ("POST", "/repos"):

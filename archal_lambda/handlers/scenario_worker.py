@@ -32,7 +32,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 class Batch(msgspec.Struct, rename="pascal"):
-    """An SQS event, as far as it must be one."""
+    """An SQS event, as far as this handler reads it."""
 
     records: list[Any] = []
 
@@ -55,7 +55,7 @@ class Scenario(msgspec.Struct):
 
 
 class ScenarioError(Exception):
-    """A scenario was not run, or did not go as expected; the record returns to the queue."""
+    """A scenario was not run, or did not go as expected. The record goes back to the queue."""
 
 
 @cache
@@ -65,17 +65,7 @@ def clones() -> Clones:
 
 
 def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Run the scenario of one record.
-
-    Args:
-        record: The record; Powertools passes it by this name.
-        lambda_context: The invocation's context; Powertools passes it by this name.
-
-    Raises:
-        ScenarioError: If it no longer fits the time left, or a step got another status.
-        ValueError: If the body is not JSON, or not a scenario.
-        ArchalError: If a clone does not answer.
-    """
+    """Run the scenario of one record. Raise an error if it does not go as expected."""
     deadline = Deadline.from_context(lambda_context, reserve=1.0)
     if deadline.remaining() < NEEDED_SECONDS:
         raise ScenarioError("not started: too little time is left")
@@ -92,15 +82,7 @@ def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 
 def one_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Run one record, and count and log how it went.
-
-    Args:
-        record: The record.
-        lambda_context: The invocation's context.
-
-    Raises:
-        Exception: Whatever `run_record` raises; Powertools reports the record as failed.
-    """
+    """Run one record; count and log how it went. Powertools passes both arguments by name."""
     try:
         run_record(record, lambda_context)
     except Exception as error:
@@ -117,15 +99,8 @@ def one_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     metrics.add_metric("ScenariosPassed", MetricUnit.Count, 1)
 
 
-def has_id(record: Any) -> bool:  # noqa: ANN401 - an event may hold anything
-    """Tell whether a record can be reported.
-
-    Args:
-        record: A member of `Records`.
-
-    Returns:
-        True if it has an id.
-    """
+def has_id(record: Any) -> bool:  # noqa: ANN401 - an event may contain anything
+    """Tell whether a record can be reported."""
     return isinstance(record, dict) and isinstance(
         cast("dict[str, Any]", record).get("messageId"), str
     )
@@ -134,18 +109,7 @@ def has_id(record: Any) -> bool:  # noqa: ANN401 - an event may hold anything
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one batch.
-
-    Args:
-        event: An SQS event.
-        context: The invocation's context.
-
-    Returns:
-        `batchItemFailures` with the ids of the records to return.
-
-    Raises:
-        DecodeError: If the event is not an SQS event.
-    """
+    """Handle one batch. Return the ids of the records that go back to the queue."""
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     batch = read_event(event, Batch)
     # Only a record with an id can be reported; SQS gives one to each.

@@ -1,7 +1,7 @@
 """Open a hosted session, try one of its clones, stop it: for EventBridge Scheduler or Step Functions.
 
-It reads `{"clone": "github", "path": "/user", "seed": …}`, every field optional, and returns a `Summary`. What goes
-wrong is raised, so that a state machine can catch it by the error's name.
+It reads `{"clone": "github", "path": "/user", "seed": …}`, every field optional, and returns a `Summary`. Other keys,
+such as EventBridge's own, are ignored. Every error is raised, so that a state machine can catch it by its name.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from archal_lambda import ArchalClient, Deadline, LambdaContext, RequestTimeout, read_event
 
 CALL_SECONDS = 10.0  # longest that one call to Archal may take
-# What stopping the session and answering may take: a session whose creation got no answer takes a call to find it
-# and a call to stop it. A running session is billed, so this comes first.
+# How long it may take to stop the session and to answer. A session whose creation got no response takes a call to
+# find it and a call to stop it. A running session is billed, so this comes first.
 CLEAN_UP_SECONDS = 2 * CALL_SECONDS + 5.0
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
 
@@ -34,7 +34,7 @@ class Check(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """What came of it."""
+    """The result of the check."""
 
     session_id: str
     clone: str
@@ -46,19 +46,7 @@ class Summary(msgspec.Struct):
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one invocation.
-
-    Args:
-        event: A `Check` as a dict; other keys, such as EventBridge's own, are ignored.
-        context: The invocation's context.
-
-    Returns:
-        A `Summary` as a dict.
-
-    Raises:
-        ArchalError: If the session cannot be had, or the clone does not answer.
-        DecodeError: If the event is not a `Check`.
-    """
+    """Handle one invocation."""
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     check = read_event(event, Check)
     deadline = Deadline.from_context(context, reserve=CLEAN_UP_SECONDS)

@@ -1,7 +1,8 @@
 """Stop sessions that somebody forgot: for a schedule.
 
-It reads `{"max_age_seconds": 7200, "dry_run": true}`, both optional. A running session is billed, so a leaked one
-costs money until its time to live is over. Unless `dry_run` is false it only reports.
+It reads `{"max_age_seconds": 7200, "dry_run": true}`, both optional, and returns a `Report`. Other keys, such as
+EventBridge's own, are ignored. A forgotten session costs money until its time to live is over. Unless `dry_run` is
+false, the handler only reports.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Sweep(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """What was done, as session ids."""
+    """What was done, as session ids. A dry run skips them all; so does too little time, for the rest."""
 
     found: int
     dry_run: bool
@@ -50,19 +51,7 @@ class Report(msgspec.Struct):
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handle one invocation.
-
-    Args:
-        event: A `Sweep` as a dict; other keys, such as EventBridge's own, are ignored.
-        context: The invocation's context.
-
-    Returns:
-        A `Report` as a dict. `skipped` are those that a dry run, or too little time, left alone.
-
-    Raises:
-        ArchalError: If the sessions cannot be listed.
-        DecodeError: If the event is not a `Sweep`.
-    """
+    """Handle one invocation."""
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     sweep = read_event(event, Sweep)
     deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)

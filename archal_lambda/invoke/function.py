@@ -1,9 +1,8 @@
 """Functions, run in a process of their own.
 
-This module owns the environment and the limits a function gets, and how its end is read. It must not print.
+This module owns the environment and the limits of a function, and how its end is read. It must not print.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of the dataclasses resolve wherever they are asked for.
 
 import json
 import signal
@@ -11,13 +10,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archal_lambda.core.environment import is_setting
-from archal_lambda.core.settings import process_environ
-
-if TYPE_CHECKING:
-    from archal_lambda.core.settings import Settings
+from archal_lambda.core.settings import Settings, process_environ
 
 __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 
@@ -35,8 +31,10 @@ class Outcome:
     Args:
         result: What the handler returned.
         error: Lambda's error object instead: `errorType`, `errorMessage`, `stackTrace`.
-        log: What was printed, if it was captured.
+        log: What the function printed, if it was captured.
     """
+
+    __module__ = "archal_lambda.invoke"
 
     result: Any = None
     error: dict[str, Any] | None = None
@@ -49,12 +47,14 @@ class Function:
 
     Args:
         handler: `module.function`.
-        name: Its name for the context.
+        name: Its name, as the context and `AWS_LAMBDA_FUNCTION_NAME` give it.
         root: The folder whose modules it can import.
         timeout: Seconds of an invocation.
-        memory: Megabytes, for the context.
+        memory: Megabytes, as the context gives them.
         variables: Its environment variables.
     """
+
+    __module__ = "archal_lambda.invoke"
 
     handler: str
     name: str = "local"
@@ -70,9 +70,9 @@ class Function:
 
         Args:
             event: The event.
-            settings: The settings it gets, in place of any that this process or the template has; None leaves
-                it those.
-            capture: Keep the log for the outcome instead of passing it on to stderr as it comes.
+            settings: The settings it gets, in place of any of this process or the template. None leaves those as they
+                are.
+            capture: Keep the log for the outcome, instead of passing it on to stderr as it comes.
 
         Returns:
             How it ended.

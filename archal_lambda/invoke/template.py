@@ -1,17 +1,16 @@
 """Functions by the name a user calls them by: a handler's, or one of a SAM template.
 
-This module owns what such a name means and what a template says of a function. It must not run one.
+This module owns what such a name means and how a template describes a function. It must not run one.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from archal_lambda.invoke.function import DEFAULT_TIMEOUT, Function
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import yaml
 
 __all__ = ["TemplateError", "find_function"]
@@ -21,11 +20,16 @@ _TIMEOUT, _MEMORY = 3, 128
 
 
 class TemplateError(ValueError):
-    """A function that the template does not have, or a template that cannot be read."""
+    """The template has no such function, or cannot be read."""
+
+    __module__ = "archal_lambda.invoke"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # said here for `inspect.signature`, which finds none in the base
 
 
 def find_function(name: str, template: Path, *, timeout: int | None = None) -> Function:
-    """Find a function by what the user calls it.
+    """Find a function by the name that a user calls it by.
 
     Args:
         name: `module.function`, or the logical id of a function in the template.
@@ -36,13 +40,13 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         The function.
 
     Raises:
-        TemplateError: If there is no such function, or the template is not one.
+        TemplateError: If there is no such function, or the file is not a SAM template.
     """
     module, _, function = name.rpartition(".")
     if module and function:
         return Function(handler=name, timeout=timeout or DEFAULT_TIMEOUT)
     if not template.is_file():
-        raise TemplateError(f"{name} is not a module.function, and there is no {template}")
+        raise TemplateError(f"{name} is not a module.function, and {template} is not a file")
     document = _load(template)
     resources = _mapping(document.get("Resources"))
     known = [key for key, value in resources.items() if _is_function(value)]
@@ -71,11 +75,14 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     )
 
 
+find_function.__module__ = "archal_lambda.invoke"
+
+
 def _load(template: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - a handler by its own name needs none of it
 
     class Loader(yaml.SafeLoader):
-        """Reads templates; of CloudFormation's tags only !Ref has a value here."""
+        """Reads templates. Of CloudFormation's tags, only !Ref has a value here."""
 
     Loader.add_multi_constructor("!", _tagged)  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
     try:

@@ -1,7 +1,7 @@
 """What tests of a handler need, whatever they run against.
 
-This module owns the public names. Each loads its own module when it is first used, and `LocalContext` needs the
-standard library alone.
+This module owns the public names. Each loads its own module when it is first used. `LocalContext` needs the standard
+library alone.
 
 Example:
     >>> from archal_lambda.testing import LocalContext

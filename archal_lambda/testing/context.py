@@ -1,7 +1,7 @@
 """A Lambda context for handlers that run outside Lambda.
 
-This module owns the stand-in for the object that AWS passes as `context`. It must not do anything but count down, and
-must not import anything but the standard library: the runner of `archal_lambda.invoke` loads this file by its path.
+This module owns the stand-in for the object that AWS passes as `context`. It must only count down, and import only the
+standard library: the runner of `archal_lambda.invoke` loads this file by its path.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ class LocalContext:
         timeout: Seconds the invocation has, from now on.
         function_name: Name of the function.
         memory_limit_in_mb: Its memory.
-        clock: Gives monotonic seconds.
+        clock: Returns monotonic seconds.
 
     Example:
         >>> context = LocalContext(timeout=3.0, clock=lambda: 100.0)
         >>> context.get_remaining_time_in_millis()
         3000
     """
+
+    __module__ = "archal_lambda.testing"
 
     function_version = "$LATEST"
     identity = None
@@ -55,7 +57,7 @@ class LocalContext:
         self.log_stream_name = "local"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time the invocation has left.
+        """Tell how much time the invocation has left.
 
         Returns:
             Milliseconds, never below 0.
@@ -64,7 +66,7 @@ class LocalContext:
 
 
 def _request_id() -> str:
-    """A random UUID (RFC 9562, section 5.4); the module `uuid` costs a start more."""
+    """Make a random UUID (RFC 9562, section 5.4); importing the module `uuid` would slow a start down."""
     text = os.urandom(16).hex()
     variant = "89ab"[int(text[16], 16) % 4]
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

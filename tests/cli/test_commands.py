@@ -127,7 +127,7 @@ def test_a_failed_invocation_is_one_line_and_lambdas_error_object(
     ("args", "message"),
     [
         (("invoke", "Nope"), "no function Nope; it has Slow"),
-        (("invoke", "Nope", "-t", "none.yaml"), "there is no none.yaml"),
+        (("invoke", "Nope", "-t", "none.yaml"), "none.yaml is not a file"),
         (("invoke", "Nope", "-t", "mine.py"), "is not a SAM template"),
         (("invoke", "mine.echo", "-e", "mine.py"), "mine.py is not JSON"),
         (("invoke", "mine.echo", "-e", "none.json"), "does not exist"),
@@ -414,7 +414,7 @@ def test_local_prints_exports(cli):
         server.terminate()
         server.communicate(timeout=10)
 
-    assert lines[0].startswith("# Archal stands in at http://127.0.0.1:")
+    assert lines[0].startswith("# The local Archal runs at http://127.0.0.1:")
     assert all(line.startswith("export ") for line in lines[1:])
 
 

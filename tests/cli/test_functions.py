@@ -112,7 +112,7 @@ def test_a_function_without_python_code_is_refused(cli, project, name):
     ],
 )
 def test_a_template_that_is_none_is_one_line(cli, project, text, message):
-    """Whatever the file holds, there is no traceback."""
+    """Whatever the file contains, there is no traceback."""
     (project / "template.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")
 
     code, out, err = cli("invoke", "F")

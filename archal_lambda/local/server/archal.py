@@ -1,6 +1,6 @@
 """LocalArchal: the stand-in as a context manager.
 
-This module owns the public surface, the tokens and the wiring of the parts. It must not answer requests itself, nor
+This module owns the public surface, the tokens and the wiring of the parts. It must not respond to requests itself, nor
 reach the network or the disk: it listens on 127.0.0.1 only.
 """
 
@@ -11,24 +11,20 @@ import math
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import catalogue
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.proxy import Proxy
-from archal_lambda.local.server.records import Redactor, RequestLog
+from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.sessions import MAX_TTL, SessionStore
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
-
-    from starlette.types import ASGIApp
-
-    from archal_lambda.local.server.records import RecordedRequest
 
 __all__ = ["LocalArchal"]
 
@@ -41,27 +37,29 @@ _OTHER_USER = "user-other"
 class LocalArchal:
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
-    The session made at the start lives for a day, the longest the contract allows. Everything is in memory; stopping
-    forgets it, except `requests`.
+    The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
+    forgets all but `requests`.
 
     Args:
         clones: Clones of the ready session. Those in `extra_clones` are always part of it.
         port: TCP port on 127.0.0.1, 0 for any free one.
         startup_delay: Seconds each session stays `starting`.
-        clock: Gives epoch seconds; sessions and clones take their time from it.
+        clock: Returns epoch seconds. Sessions and clones take their time from it.
         on_request: Called with every record as it is made, on the server's thread. It delays the response, so it
             should be quick.
-        extra_clones: Clone id to a factory that is given the clone's public base URL and returns an ASGI application.
-            It is called once per session, at the first request.
+        extra_clones: Clone id to a factory. It takes the clone's public base URL and returns an ASGI application. It is
+            called once per session, at the first request.
 
     Raises:
-        ConfigurationError: An argument is out of range or names an unknown clone.
+        ConfigurationError: If an argument is out of range or names an unknown clone.
 
     Example:
         >>> with LocalArchal(clones=["github"]) as archal:
         ...     archal.base_url("github").endswith(f"/runtime/{archal.session_id}/github/api")
         True
     """
+
+    __module__ = "archal_lambda.local"
 
     def __init__(  # noqa: PLR0913 - each is one independent knob of the stand-in
         self,
@@ -89,14 +87,14 @@ class LocalArchal:
         self._session_id: str | None = None
 
     def start(self) -> Self:
-        """Start the server; does nothing if it runs already.
+        """Start the server, unless it runs already.
 
         Returns:
             Itself.
 
         Raises:
-            OSError: The port is occupied.
-            RuntimeError: The server was not up within 10 seconds.
+            OSError: If the port is occupied.
+            RuntimeError: If the server is not up within 10 seconds.
         """
         if self._thread is not None:
             return self
@@ -113,10 +111,10 @@ class LocalArchal:
         return self
 
     def stop(self) -> None:
-        """Stop the server; does nothing if it is stopped already.
+        """Stop the server, unless it is stopped already.
 
         Raises:
-            RuntimeError: A clone blocks the server's thread for more than 5 seconds.
+            RuntimeError: If a clone blocks the server's thread for more than 5 seconds.
         """
         thread, self._thread = self._thread, None
         if thread is not None:
@@ -175,7 +173,7 @@ class LocalArchal:
             The URL without a trailing slash.
 
         Raises:
-            ConfigurationError: The session has no such clone.
+            ConfigurationError: If the session has no such clone.
         """
         _check_clones([clone], known=self._clones)
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/api"
@@ -246,4 +244,4 @@ def _check_numbers(*, port: int, startup_delay: float) -> None:
     if not 0 <= port <= _MAX_PORT:
         raise ConfigurationError("port", f"must be between 0 and {_MAX_PORT}")
     if not 0 <= startup_delay < math.inf:
-        raise ConfigurationError("startup_delay", "must be a number of seconds, not negative")
+        raise ConfigurationError("startup_delay", "must be a number of seconds from 0 up")

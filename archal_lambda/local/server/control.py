@@ -188,7 +188,7 @@ class ControlPlane:
     def _owned(self, call: _Call) -> Session:
         session = self._store.get(call.request.path_params["id"])
         if session is None:
-            raise ApiError(404, "session_not_found", "there is no such session")
+            raise ApiError(404, "session_not_found", "the session does not exist")
         if session.owner != call.user:
             raise ApiError(403, "forbidden", "the session belongs to another user")
         return session
@@ -209,7 +209,7 @@ async def _refuse_route(_request: Request, error: Exception) -> Response:
     if allowed:
         refusal = ApiError(405, "method_not_allowed", "use another method", headers=allowed)
     else:
-        refusal = ApiError(404, "not_found", "there is no such route")
+        refusal = ApiError(404, "not_found", "the route does not exist")
     return envelope(refusal)
 
 

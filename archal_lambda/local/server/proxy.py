@@ -104,7 +104,7 @@ class Proxy:
         session_id, clone, path = _split(exchange.scope["raw_path"])
         session = self._store.get(session_id)
         if session is None:
-            raise ApiError(404, "session_not_found", "there is no such session")
+            raise ApiError(404, "session_not_found", "the session does not exist")
         if session.owner != user:
             raise ApiError(403, "forbidden", "the session belongs to another user")
         exchange.session_id = session.id
@@ -117,7 +117,7 @@ class Proxy:
         exchange.clone = clone
         if path is None:
             raise ApiError(
-                404, "not_found", "clones answer below /runtime/{sessionId}/{cloneId}/api"
+                404, "not_found", "a clone's path begins with /runtime/{sessionId}/{cloneId}/api"
             )
         if session.status(now) == "starting":
             wait = str(math.ceil(session.ready_at - now))

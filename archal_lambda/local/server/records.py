@@ -3,19 +3,16 @@
 This module owns the record types, their redaction and the bounded log. It must not keep bodies, nor any value of a
 sensitive header or query parameter: they are dropped before a record is made, so that no later reader can leak them.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
 import re
 import threading
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, overload
 from urllib.parse import unquote_plus
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["RecordedHeaders", "RecordedRequest", "Redactor", "RequestLog", "SeenByClone"]
 
@@ -36,6 +33,7 @@ class RecordedHeaders(tuple[tuple[str, str], ...]):
     """
 
     __slots__ = ()
+    __module__ = "archal_lambda.local"
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
@@ -61,6 +59,14 @@ class RecordedHeaders(tuple[tuple[str, str], ...]):
         return next((value for key, value in self if key == name.lower()), default)
 
 
+# msgspec decodes tuples, but not a class derived from them.
+# It reads the second form, of which `_as_recorded` makes the first.
+if TYPE_CHECKING:
+    _Headers = RecordedHeaders
+else:
+    _Headers = tuple[tuple[str, str], ...]
+
+
 class SeenByClone(msgspec.Struct, frozen=True, kw_only=True):
     """The request as it reached the clone, behind the proxy.
 
@@ -71,10 +77,15 @@ class SeenByClone(msgspec.Struct, frozen=True, kw_only=True):
         headers: Header fields, sensitive values redacted.
     """
 
+    __module__ = "archal_lambda.local"
+
     method: str
     path: str
     query: str
-    headers: RecordedHeaders
+    headers: _Headers
+
+    def __post_init__(self) -> None:
+        _as_recorded(self, "headers")
 
 
 class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +95,15 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
         method: HTTP method.
         path: Raw path as received, percent-encoding as sent.
         query: Raw query string without `?`, sensitive values redacted.
-        session_id: The session, None for control-plane calls and unknown sessions.
-        clone: The clone, None for control-plane calls and unknown clones.
+        session_id: The session, or None for control-plane calls and unknown sessions.
+        clone: The clone, or None for control-plane calls and unknown clones.
         status: HTTP status of the response; 499 if the caller went away before there was one.
         duration_ms: Milliseconds from the request's head to the beginning of the response.
         received_headers: What reached the proxy, sensitive values redacted.
-        clone_saw: What reached the clone, None if it was never asked.
+        clone_saw: What reached the clone, or None if nothing did.
     """
+
+    __module__ = "archal_lambda.local"
 
     method: str
     path: str
@@ -99,8 +112,15 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     clone: str | None
     status: int
     duration_ms: float
-    received_headers: RecordedHeaders
+    received_headers: _Headers
     clone_saw: SeenByClone | None
+
+    def __post_init__(self) -> None:
+        _as_recorded(self, "received_headers")
+
+
+def _as_recorded(record: msgspec.Struct, field: str) -> None:
+    msgspec.structs.force_setattr(record, field, RecordedHeaders(getattr(record, field)))
 
 
 class Redactor:

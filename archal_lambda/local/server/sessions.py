@@ -1,4 +1,4 @@
-"""Sessions: their lifecycle, their summary on the wire, and the store of them all.
+"""Sessions: their lifecycle, their summary in JSON, and the store of them all.
 
 This module owns the states `starting`, `running` and `ended`, the idempotency keys and the request budgets. It must not
 read a clock, sleep or run a timer: the time is passed in with every question, so a session ends by being looked at
@@ -43,7 +43,7 @@ class Session:
     stopped_at: float | None = None
 
     def status(self, now: float) -> Status:
-        """Tell the state at a moment, in the word of the wire."""
+        """Tell the state at a moment, as the API spells it."""
         if self.ended_at(now) is not None:
             return "ended"
         return "starting" if now < self.ready_at else "running"
@@ -87,7 +87,7 @@ class SessionStore:
         self._spent: dict[str, int] = {}
         self._keys: dict[tuple[str, str], tuple[bytes, str]] = {}
 
-    def create(  # noqa: PLR0913 - one keyword per field of the wire
+    def create(  # noqa: PLR0913 - one keyword per field of the API
         self,
         *,
         owner: str,
