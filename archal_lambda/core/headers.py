@@ -15,7 +15,7 @@ from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
 __all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
 
-HeaderInput = Mapping[str, "str | Secret"] | Iterable[tuple[str, "str | Secret"]]
+HeaderInput = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept

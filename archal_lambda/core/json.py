@@ -84,6 +84,9 @@ def read_event(event: object, type: type[T]) -> T:  # noqa: A002 - as in decode
         raise DecodeError(reason, path=_place(error)) from None
 
 
+read_event.__module__ = "archal_lambda"  # where users import it from
+
+
 def _place(error: msgspec.ValidationError) -> str:
     # msgspec puts the offending value into some messages (enums, literals), so only the place is kept.
     found = _PATH.search(str(error))

@@ -40,6 +40,7 @@ class Secret:
         value: The secret itself.
     """
 
+    __module__ = "archal_lambda"
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
@@ -52,6 +53,9 @@ class Secret:
             The string given to the constructor.
         """
         return self._value
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, (self._value,)  # slots alone do not pickle under the oldest protocols
 
     def __repr__(self) -> str:
         return REDACTED

@@ -8,6 +8,7 @@ import json
 import time
 
 from conformance.host import LATE, ROUTE, TOKEN, fails
+from support import public_names
 
 from archal_lambda import Request, Settings, errors
 
@@ -182,3 +183,8 @@ async def only_async_the_callers_own_limit(host):
         raise AssertionError("no TimeoutError")
     assert not isinstance(caught, errors.RequestTimeout)
     assert time.monotonic() - started < 0.3 + LATE
+
+
+async def check_every_public_name_can_be_looked_at(_host):
+    """Pyodide has the newest Python, which reads annotations in a way of its own."""
+    assert public_names.problems() == []
