@@ -1,7 +1,7 @@
 """Every exception of the package.
 
 This module owns the tree below and the wording of its messages. It imports nothing of the package, and
-no error here may hold a token, a header value, a body or a query string in its message or repr.
+no error here may contain a token, a header value, a body or a query string in its message or repr.
 
     ArchalError
     ├── ConfigurationError (ValueError)     .variable .reason
@@ -87,7 +87,7 @@ class ConfigurationError(ArchalError, ValueError):
 
     Args:
         variable: The environment variable or argument at fault.
-        reason: What is wrong with it and what it should hold; never its value.
+        reason: What is wrong with it and what it should contain; never its value.
     """
 
     def __init__(self, variable: str, reason: str) -> None:
@@ -146,16 +146,7 @@ class TransportError(ArchalError):
         self.transfer = transfer
 
     def concluded(self, *, sent: bool, attempts: int, elapsed: float) -> Self:
-        """Copy the error of one attempt as that of a whole call.
-
-        Args:
-            sent: Whether any attempt may have sent something.
-            attempts: How many there were.
-            elapsed: Seconds the call took in all.
-
-        Returns:
-            The same error with these facts, and with the same cause.
-        """
+        """Copy the error of one attempt as that of a whole call, with the same cause."""
         facts = {"sent": sent, "attempts": attempts, "elapsed": elapsed}
         new = _rebuild(type(self), self.args, {**self.__dict__, **facts})
         new.__cause__ = self.__cause__
@@ -271,7 +262,7 @@ class _FailedResponse(Protocol):
         """Seconds of `Retry-After`."""
         ...
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+    def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
         """Decode the body as plain Python values."""
         ...
 

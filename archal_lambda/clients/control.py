@@ -49,7 +49,7 @@ class ArchalClient:
         sessions: The hosted sessions.
 
     Raises:
-        ConfigurationError: If the settings hold no token.
+        ConfigurationError: If the settings contain no token.
     """
 
     __module__ = "archal_lambda"

@@ -73,7 +73,7 @@ class Clone(Verbs[Response]):
 
         Args:
             path: The first page.
-            type: What a page holds, such as `list[Issue]`.
+            type: What a page is, such as `list[Issue]`.
             **options: As in `request`; `params` go with the first page, `timeout` counts for each.
 
         Returns:

@@ -83,14 +83,8 @@ class ExtensionCredentials:
     """A bearer header whose token is read from the extension when it is first needed.
 
     One reading serves all: whoever comes while another thread reads waits for it, no longer than its own deadline. A
-    token that was read serves on while it is read anew, and while that fails.
-
-    Args:
-        header: The header's name.
-        secret: Which secret, and where the extension listens.
-        send: What sends, as `Transport.send`.
-        lock: Held while the secret is read.
-        wall_clock: Returns the time of day in seconds; the monotonic clock stands still in a frozen process.
+    token that was read serves on while it is read anew, and while that fails. `send` is a transport's, `lock` is held
+    while the secret is read, `wall_clock` tells the time of day: the monotonic clock stands still in a frozen process.
     """
 
     def __init__(

@@ -40,9 +40,9 @@ _CONNECTION_LEVEL = frozenset(
 
 
 class _HeadersDraft:
-    __slots__ = ("_index", "_pairs")
+    __slots__ = ("_index", "pairs")
 
-    _pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[str, str], ...]
     _index: dict[str, str] | None
 
 
@@ -51,6 +51,9 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
 
     Args:
         pairs: Names and values in the order they are sent or came.
+
+    Attributes:
+        pairs: Every field as it stands, repeated ones repeated.
     """
 
     __module__ = "archal_lambda"
@@ -63,23 +66,11 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it.
-
-        Args:
-            pairs: Names and values in order, no `Secret` among them.
-
-        Returns:
-            The headers.
-        """
+        """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it."""
         draft = _HeadersDraft()
-        draft._pairs = tuple(pairs)  # noqa: SLF001 - the fields of what it becomes
-        draft._index = None  # noqa: SLF001 - the same
+        draft.pairs = tuple(pairs)
+        draft._index = None  # noqa: SLF001 - a field of what it becomes
         return cls.seal(draft)
-
-    @property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every field as it stands, repeated ones repeated."""
-        return self._pairs
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of a repeated field.
@@ -91,7 +82,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
             The values in order; empty if there is no such field.
         """
         wanted = name.lower()
-        return [value for key, value in self._pairs if key.lower() == wanted]
+        return [value for key, value in self.pairs if key.lower() == wanted]
 
     def __getitem__(self, name: str) -> str:
         return self._lookup()[name.lower()]
@@ -104,7 +95,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         if known is not None:
             return known
         index: dict[str, str] = {}
-        for key, value in self._pairs:
+        for key, value in self.pairs:
             lower = key.lower()
             # RFC 9110, section 5.3: repeated fields may be joined by a comma.
             index[lower] = f"{index[lower]}, {value}" if lower in index else value
@@ -118,10 +109,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         return len(self._lookup())
 
     def __repr__(self) -> str:
-        return f"<Headers {', '.join(name for name, _ in self._pairs) or 'none'}>"
-
-    def __reduce__(self) -> tuple[type[Headers], tuple[tuple[tuple[str, str], ...]]]:
-        return Headers, (self._pairs,)
+        return f"<Headers {', '.join(name for name, _ in self.pairs) or 'none'}>"
 
 
 # Set past the value itself, which refuses: a slot has its own way to be set.

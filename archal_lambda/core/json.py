@@ -50,7 +50,7 @@ def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec
     return value
 
 
-def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON may be anything
     """Decode JSON into plain Python values."""
     return decode(content, cast("type[Any]", Any))
 

@@ -5,7 +5,7 @@ This module owns what a call may hold. It must not send anything.
 
 from __future__ import annotations
 
-from typing import Self, TypedDict
+from typing import Any, Self, TypedDict
 
 import msgspec
 
@@ -129,15 +129,7 @@ class Request(Immutable, _RequestDraft):
     def prepared(self, base: BaseUrl, headers: Headers) -> Request:
         """Copy the request as one to send: with its base and all its headers, framing aside.
 
-        Args:
-            base: Where it goes.
-            headers: Headers of the settings, such as the route's. They go before the caller's.
-
-        Returns:
-            The request to send.
-
-        Raises:
-            ValueError: If the caller gave one of the settings' headers.
+        Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
         """
         own = self.headers
         for name in own:
@@ -154,34 +146,14 @@ class Request(Immutable, _RequestDraft):
         return Request.seal(draft)
 
     def completed(self, headers: HeaderInput) -> Request:
-        """Copy the request with further headers, unless it has them already.
-
-        Args:
-            headers: Further headers of the caller's.
-
-        Returns:
-            The request with everything else as it is.
-
-        Raises:
-            ValueError: If one is malformed, belongs to the connection, or is a route header.
-        """
+        """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
         draft = self._draft()
         draft.headers = Headers.of([*self.headers.pairs, *further])
         return Request.seal(draft)
 
     def moved(self, path: str) -> Request:
-        """Copy the request as one for another path.
-
-        Args:
-            path: Path relative to a base URL, with its query; the request's own parameters are left out.
-
-        Returns:
-            The request with everything else as it is.
-
-        Raises:
-            ValueError: If the path is not allowed.
-        """
+        """Copy the request as one for another path with its query; the request's own parameters are left out."""
         draft = self._draft()
         draft.path, draft.query = check_target(path)
         return Request.seal(draft)
@@ -193,6 +165,16 @@ class Request(Immutable, _RequestDraft):
         new.headers, new.content = self.headers, self.content
         new.timeout, new.base = self.timeout, self.base
         return new
+
+    def _fields(self) -> dict[str, Any]:
+        fields = super()._fields()
+        return fields | {"base": None if self.base is None else str(self.base)}
+
+    @classmethod
+    def restore(cls, fields: dict[str, Any]) -> Self:
+        """Make the request anew, as pickles keep it."""
+        base = fields["base"]
+        return super().restore(fields | {"base": None if base is None else BaseUrl(base)})
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url}>"

@@ -40,15 +40,15 @@ _BY_STATUS: dict[int, type[errors.StatusError]] = {
 
 class _ResponseDraft:
     __slots__ = (
-        "_method",
-        "_url",
         "attempts",
         "content",
         "elapsed",
         "headers",
         "maybe_processed",
+        "method",
         "status_code",
         "transfer",
+        "url",
     )
 
     status_code: int
@@ -58,8 +58,8 @@ class _ResponseDraft:
     attempts: int
     maybe_processed: bool
     transfer: Transfer | None
-    _method: str
-    _url: str
+    method: str
+    url: str
 
 
 class Response(Immutable, _ResponseDraft):
@@ -75,6 +75,8 @@ class Response(Immutable, _ResponseDraft):
         transfer: The figures of the last attempt, where the transport has them.
 
     Attributes:
+        method: The HTTP method of the request, empty where no request is known.
+        url: The request's address without query, empty where no request is known.
         attempts: How often the request was sent to get this response.
         maybe_processed: Whether an earlier attempt may have done what was asked: its response was lost, or was a
             server's failure.
@@ -102,7 +104,7 @@ class Response(Immutable, _ResponseDraft):
         return cls.of(status_code, headers, content, request, transfer, elapsed)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913, PLR0917 - the parts of a response
         cls,
         status_code: int,
         headers: Headers,
@@ -120,30 +122,17 @@ class Response(Immutable, _ResponseDraft):
         draft.attempts = 1
         draft.maybe_processed = False
         draft.transfer = transfer
-        draft._method = request.method if request is not None else ""  # noqa: SLF001 - the fields of what it becomes
-        draft._url = request.url if request is not None else ""  # noqa: SLF001 - the same
+        draft.method = request.method if request is not None else ""
+        draft.url = request.url if request is not None else ""
         return cls.seal(draft)
 
     def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> Response:
-        """Copy the response of one attempt as that of a whole call.
-
-        Args:
-            attempts: How often the request was sent.
-            elapsed: Seconds the call took in all.
-            maybe_processed: Whether an earlier attempt may have done what was asked.
-
-        Returns:
-            The response with these facts.
-        """
+        """Copy the response of one attempt as that of a whole call."""
         draft = _ResponseDraft()
-        draft.status_code, draft.headers, draft.content = (
-            self.status_code,
-            self.headers,
-            self.content,
-        )
+        draft.status_code, draft.headers = self.status_code, self.headers
+        draft.content, draft.transfer = self.content, self.transfer
+        draft.method, draft.url = self.method, self.url
         draft.attempts, draft.elapsed, draft.maybe_processed = attempts, elapsed, maybe_processed
-        draft.transfer = self.transfer
-        draft._method, draft._url = self._method, self._url  # noqa: SLF001 - as above
         return Response.seal(draft)
 
     @property
@@ -154,9 +143,8 @@ class Response(Immutable, _ResponseDraft):
     @property
     def text(self) -> str:
         """The body as text: the charset of `Content-Type`, else UTF-8; faulty bytes become U+FFFD."""
-        with suppress(
-            LookupError, ValueError
-        ):  # a charset nobody knows, or one that is not a charset
+        # A charset nobody knows, or a codec that is not a charset.
+        with suppress(LookupError, ValueError):
             return self.content.decode(_charset(self.headers.get("content-type", "")), "replace")
         return self.content.decode("utf-8", "replace")
 
@@ -192,7 +180,7 @@ class Response(Immutable, _ResponseDraft):
             "route" if len(named) == len(body) and ("error" in body or "code" in body) else "clone"
         )
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+    def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
         """Decode the body as plain Python values.
 
         Returns:
@@ -228,7 +216,7 @@ class Response(Immutable, _ResponseDraft):
         """
         if self.is_success:
             return self
-        raise status_error(self, method=self._method, url=self._url)
+        raise status_error(self, method=self.method, url=self.url)
 
     def error_field(self, name: str) -> str | None:
         """Read a string of the error envelope.
@@ -257,7 +245,7 @@ class Response(Immutable, _ResponseDraft):
 
 def _seconds_between(start: str, end: str) -> float | None:
     # Both are the server's: the clock of this machine may tell another time.
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - hardly any answer needs it
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - hardly any response needs it
 
     try:
         seconds = (parsedate_to_datetime(end) - parsedate_to_datetime(start)).total_seconds()

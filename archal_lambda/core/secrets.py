@@ -4,7 +4,7 @@ This module owns redaction. It must not import anything of the package, so that 
 
 **The rule of frames.** Reporters such as Sentry and Rollbar show the local variables of every frame of a traceback,
 and walk into mappings and sequences instead of asking for their `repr`. So no frame of ours that an exception has
-passed through may still hold a secret: a token, a header, a body, a query. Secrets are arguments and local variables
+passed through may still contain a secret: a token, a header, a body, a query. Secrets are arguments and local variables
 everywhere inside, so the rule is kept at the doors: each function through which secrets come in is `guarded`. When an
 exception leaves a door, the frames behind it are emptied, and the door itself has forgotten its arguments. File, line
 and function of each frame stay, for whoever looks for the fault. Behind the doors nothing needs to be deleted by hand.

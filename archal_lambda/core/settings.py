@@ -224,15 +224,12 @@ class Settings(Immutable, _SettingsDraft):
         Raises:
             ConfigurationError: If a URL is not allowed.
         """
-        return type(self)(
-            session_id=session_id,
-            clone_urls=clone_urls,
-            token=self.token,
-            token_secret=self.token_secret,
-            api_url=str(self.api_url),
-            runtime_url=str(self.runtime_url or ""),
-            ca_file=self.ca_file,
-        )
+        changed: dict[str, Any] = {
+            "session_id": session_id,
+            "clone_urls": clone_urls,
+            "route_headers": None,
+        }
+        return self.restore(self._fields() | changed)
 
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
@@ -254,12 +251,11 @@ class Settings(Immutable, _SettingsDraft):
         }
         return {name: text for name, text in texts.items() if text}
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _fields(self) -> dict[str, Any]:
         # A view of a mapping does not pickle; what it was made of does.
-        urls = {clone: str(base) for clone, base in self.clone_urls.items()}
-        arguments = {
+        return {
             "session_id": self.session_id,
-            "clone_urls": urls,
+            "clone_urls": {clone: str(base) for clone, base in self.clone_urls.items()},
             "route_headers": dict(self.route_headers.pairs),
             "token": self.token,
             "token_secret": self.token_secret,
@@ -267,16 +263,16 @@ class Settings(Immutable, _SettingsDraft):
             "runtime_url": str(self.runtime_url or ""),
             "ca_file": self.ca_file,
         }
-        return _restored, (arguments,)
+
+    @classmethod
+    def restore(cls, fields: dict[str, Any]) -> Self:
+        """Make the settings anew, as pickles keep them."""
+        return cls(**fields)
 
     def __repr__(self) -> str:
         clones = ", ".join(sorted(self.clone_urls)) or "composed from the session id"
         route = ", ".join(self.route_headers) or "none"
         return f"<Settings clones: {clones}; route headers: {route}>"
-
-
-def _restored(arguments: dict[str, Any]) -> Settings:
-    return Settings(**arguments)
 
 
 def process_environ(variables: Mapping[str, str]) -> dict[str, str]:

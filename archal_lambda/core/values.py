@@ -37,17 +37,24 @@ class Immutable:
         return draft  # type: ignore[return-value]  # see above
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The draft comes right behind this class in the order of bases.
-        kind = type(self)
-        draft: type[Any] = kind.__mro__[kind.__mro__.index(Immutable) + 1]
-        return _restored, (kind, draft, {name: getattr(self, name) for name in draft.__slots__})
+        # A bound method of a public class, so that a pickle names nothing that may move.
+        return type(self).restore, (self._fields(),)
 
+    @classmethod
+    def restore(cls, fields: dict[str, Any]) -> Self:
+        """Make the value anew from its fields, as pickles keep them."""
+        draft = cls._draft_type()()
+        for name, value in fields.items():
+            setattr(draft, name, value)
+        return cls.seal(draft)
 
-def _restored(kind: type[Immutable], draft: type[Any], fields: dict[str, object]) -> Immutable:
-    new = draft()
-    for name, value in fields.items():
-        setattr(new, name, value)
-    return kind.seal(new)
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._draft_type().__slots__}
+
+    @classmethod
+    def _draft_type(cls) -> type[Any]:
+        # It comes right behind this class in the order of bases.
+        return cls.__mro__[cls.__mro__.index(Immutable) + 1]
 
 
 def pairs_of(items: Mapping[str, V] | Iterable[tuple[str, V]]) -> Iterable[tuple[str, V]]:

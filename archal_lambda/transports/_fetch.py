@@ -51,15 +51,7 @@ _LONGEST = 2**31 - 1  # milliseconds a JavaScript timer can wait
 
 
 class FetchTransport:
-    """Sends requests with `fetch`, each under one deadline for headers and body together.
-
-    Args:
-        ca_file: Must be None: TLS is the host's own.
-        max_response_bytes: Largest response accepted, in bytes after decoding.
-
-    Raises:
-        ConfigurationError: If there is a CA file.
-    """
+    """Sends requests with `fetch`, each under one deadline for headers and body. TLS and its CAs are the host's."""
 
     def __init__(
         self, *, ca_file: str | None = None, max_response_bytes: int = MAX_RESPONSE_BYTES
@@ -87,7 +79,7 @@ class FetchTransport:
 
 
 class _Call:
-    """One exchange; what it holds of JavaScript, it holds to the end, because signals are collected early."""
+    """One exchange; what it has of JavaScript, it keeps to the end, because signals are collected early."""
 
     def __init__(self, request: Request, read_limit: float | None) -> None:
         self._request = request
@@ -158,14 +150,10 @@ class _Call:
 
 
 class _Limit:
-    """Aborts a call if a wait takes too long.
+    """Aborts a call, through its `AbortController`, if a wait takes longer than so many seconds.
 
     `AbortSignal.timeout` and not a timer of the event loop: those keep a process alive after the call. Not
     `AbortSignal.any` either, which does not hold on to the signals it is made of: they are collected, and never fire.
-
-    Args:
-        limit: The longest wait, in seconds, or None.
-        controller: The call's `AbortController`.
     """
 
     def __init__(self, limit: float | None, controller: Any) -> None:  # noqa: ANN401 - of JavaScript

@@ -60,7 +60,7 @@ class Head:
         self.length = int(next(iter(lengths))) if lengths and not self.chunked else None
         self.persistent = _kept_alive(minor, headers)
         if bodiless:
-            # A body that is announced all the same may yet come, and must not be the next call's answer.
+            # A body that is announced all the same may yet come, and must not be the next call's response.
             if self.chunked or (status == _NO_CONTENT and self.length):
                 self.persistent = False
             self.chunked, self.length = False, 0

@@ -28,15 +28,7 @@ T = TypeVar("T")
 
 
 class JspiTransport:
-    """Sends requests with `fetch` and waits for the answer.
-
-    Args:
-        ca_file: Must be None: TLS is the host's own.
-        max_response_bytes: Largest response accepted, in bytes after decoding.
-
-    Raises:
-        ConfigurationError: If there is a CA file.
-    """
+    """Sends requests with `fetch` and waits for the response."""
 
     def __init__(
         self, *, ca_file: str | None = None, max_response_bytes: int = MAX_RESPONSE_BYTES

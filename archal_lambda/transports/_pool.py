@@ -100,7 +100,7 @@ def _drop_inherited() -> None:
 
 
 _all: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
-# A connection inherited by a forked process is the parent's: both would read each other's answers.
+# A connection inherited by a forked process is the parent's: both would read each other's responses.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drop_inherited)
 # Lambda SnapStart: connections opened before the snapshot are dead after a restore, and nobody says so.

@@ -47,12 +47,8 @@ _PIECE = 65536
 class UrllibTransport:
     """Sends requests over HTTP/1.1, each under a real deadline.
 
-    Args:
-        ca_file: PEM file with the CA certificates to trust; None means the system's.
-        max_response_bytes: Largest answer accepted, in bytes after decoding.
-        max_idle_seconds: Oldest idle connection used again, in seconds of wall-clock time.
-        wall_clock: Returns the time of day in seconds. Not monotonic on purpose: that clock stands still while
-            Lambda freezes the process.
+    `ca_file` is a PEM file, None means the system's certificates; `max_response_bytes` counts after decoding. Idle
+    connections age by `wall_clock`, not the monotonic one, which stands still while Lambda freezes the process.
     """
 
     def __init__(

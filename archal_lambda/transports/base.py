@@ -78,13 +78,7 @@ AsyncTransport.__module__ = "archal_lambda"  # outside: inside it would be a mem
 
 
 class Driver:
-    """Carries flows out, blocking.
-
-    Args:
-        transport: What sends.
-        authorize: Gives the headers that prove who calls, as `Credentials.headers`.
-        sleep: Waits for a number of seconds.
-    """
+    """Carries flows out, blocking; `authorize` is `Credentials.headers`."""
 
     def __init__(
         self,
@@ -119,13 +113,7 @@ class Driver:
 
 
 class AsyncDriver:
-    """Carries flows out, awaiting each step; the same as `Driver` in all else.
-
-    Args:
-        transport: What sends.
-        authorize: Gives the headers that prove who calls, when awaited.
-        sleep: Waits for a number of seconds, when awaited.
-    """
+    """Carries flows out, awaiting each step; the same as `Driver` in all else."""
 
     def __init__(
         self,
