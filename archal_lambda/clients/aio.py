@@ -75,7 +75,7 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
 
     async def send(self, request: Request) -> Response:
         """Make one route-authorized call from a ready request. See `Clone.send`."""
-        steps = flow.call(request, self._base, self._options, jitter=jitter, clone=self.name)
+        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
         return await self._driver.run(steps)
 
     async def check(self, request: Request) -> None:

@@ -101,7 +101,7 @@ class Clone(Verbs[Response]):
             ValueError: If the request has a header that is the settings' to give; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        steps = flow.call(request, self._base, self._options, jitter=jitter, clone=self.name)
+        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
         return self._driver.run(steps)
 
     def check(self, request: Request) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, Sleep, call
+from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, Sleep, exchange
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response, status_error
 from archal_lambda.core.sessions import Session
@@ -152,7 +152,7 @@ class ControlPlane(msgspec.Struct, frozen=True):
 
     def _call(self, request: Request, deadline: Deadline | None) -> Flow[Response]:
         options = self.options if deadline is None else self.options.capped(deadline)
-        return call(request, self.url, options, jitter=self.jitter)
+        return exchange(request, self.url, options, jitter=self.jitter)
 
 
 def may_exist(error: BaseException) -> bool:

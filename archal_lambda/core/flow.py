@@ -16,7 +16,7 @@ calls.
 
 In a call, nested from the outside in:
 
-    call         limits, and the facts of the whole call on what it ends with
+    exchange     limits, and the facts of the whole call on what it ends with
     _authorized  headers; once more with newer ones where the route refused them
     _attempts    the retries of one prepared request
 """
@@ -43,8 +43,8 @@ __all__ = [
     "Send",
     "Sleep",
     "TraceHeaders",
-    "call",
     "check",
+    "exchange",
 ]
 
 R = TypeVar("R")
@@ -140,7 +140,7 @@ class _Tally:
         self.sent = self.maybe_processed = False
 
 
-class _Terms(msgspec.Struct, frozen=True):
+class _Exchange(msgspec.Struct, frozen=True):
     # What does not change while a call goes on.
     options: ClientOptions
     deadline: Deadline
@@ -149,7 +149,7 @@ class _Terms(msgspec.Struct, frozen=True):
     tally: _Tally
 
 
-def call(
+def exchange(
     request: Request,
     base: BaseUrl,
     options: ClientOptions,
@@ -168,8 +168,8 @@ def call(
     deadline = options.within(timeout)
     tally = _Tally()
     started = deadline.clock()
-    terms = _Terms(options, deadline, timeout, jitter, tally)
-    outcome = yield from _authorized(request, base, terms)
+    current = _Exchange(options, deadline, timeout, jitter, tally)
+    outcome = yield from _authorized(request, base, current)
     elapsed = deadline.clock() - started
     # Both are complete when anybody sees them, and are changed by nobody afterwards.
     if isinstance(outcome, Response):
@@ -193,22 +193,22 @@ def check(request: Request, base: BaseUrl, options: ClientOptions) -> Flow[None]
     request.prepared(base, _headers(outcome))
 
 
-def _authorized(request: Request, base: BaseUrl, terms: _Terms) -> Flow[_Outcome]:
-    outcome = yield Authorize(terms.deadline)
+def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Outcome]:
+    outcome = yield Authorize(current.deadline)
     if isinstance(outcome, TransportError):
         return outcome
     headers = _headers(outcome)
-    last = yield from _attempts(request.prepared(base, headers), terms)
-    if not _refused(last, terms.options):
+    last = yield from _attempts(request.prepared(base, headers), current)
+    if not _may_renew(last, current.options):
         return last
-    newer = yield Authorize(terms.deadline, headers)
+    newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
         return last
-    return (yield from _attempts(request.prepared(base, newer), terms))
+    return (yield from _attempts(request.prepared(base, newer), current))
 
 
-def _attempts(request: Request, terms: _Terms) -> Flow[_Outcome]:
-    deadline, tally = terms.deadline, terms.tally
+def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
+    deadline, tally = current.deadline, current.tally
     if deadline.expired:
         reason = "no time was left to send"
         return RequestTimeout(reason, phase="connect", method=request.method, url=request.url)
@@ -216,12 +216,12 @@ def _attempts(request: Request, terms: _Terms) -> Flow[_Outcome]:
     while True:
         attempt += 1
         tally.attempts += 1
-        outcome = yield Send(request, deadline, terms.timeout)
+        outcome = yield Send(request, deadline, current.timeout)
         if not isinstance(
             outcome, (Response, TransportError)
         ):  # a tuple takes a tenth of the time of a union
             raise TypeError("a driver must answer Send with a Response or a TransportError")
-        wait = _wait(outcome, request, terms, attempt)
+        wait = _wait(outcome, request, current, attempt)
         tally.sent = tally.sent or isinstance(outcome, Response) or outcome.sent
         # A wait that does not fit is not shortened: trying early is what the server asked not to do.
         if wait is None or wait >= deadline.remaining():
@@ -239,7 +239,7 @@ def _headers(outcome: Response | TransportError | Headers | None) -> Headers:
     return outcome
 
 
-def _refused(outcome: _Outcome, options: ClientOptions) -> bool:
+def _may_renew(outcome: _Outcome, options: ClientOptions) -> bool:
     # A refusal at the route never reached the clone, so that any method may be sent once more.
     return (
         isinstance(outcome, Response)
@@ -254,13 +254,13 @@ def _may_have_acted(outcome: _Outcome) -> bool:
     return outcome.sent
 
 
-def _wait(outcome: _Outcome, request: Request, terms: _Terms, attempt: int) -> float | None:
+def _wait(outcome: _Outcome, request: Request, current: _Exchange, attempt: int) -> float | None:
     """Give the seconds until the next attempt; None if there must be none."""
-    policy = terms.options.retry
+    policy = current.options.retry
     if attempt >= policy.attempts:
         return None
     if isinstance(outcome, Response):
-        if outcome.status_code not in terms.options.retry_statuses or not request.idempotent:
+        if outcome.status_code not in current.options.retry_statuses or not request.idempotent:
             return None
         if outcome.retry_after is not None:
             return outcome.retry_after
@@ -269,7 +269,7 @@ def _wait(outcome: _Outcome, request: Request, terms: _Terms, attempt: int) -> f
     # 64 doublings are enough for any wait, and no overflow for any number of attempts.
     backoff = min(policy.backoff * 2.0 ** min(attempt - 1, 64), policy.max_backoff)
     # Between half and all of it, so that clients that failed together do not come back together.
-    return backoff * (0.5 + terms.jitter() / 2) if backoff else 0.0
+    return backoff * (0.5 + current.jitter() / 2) if backoff else 0.0
 
 
 def _record(

@@ -77,14 +77,16 @@ ERRORS = {
 
 def run(script, request, options, *, jitter=1.0):
     deadline = Deadline(100.0 + BUDGET, clock=lambda: script.now)
-    steps = flow.call(request, BASE, options.capped(deadline), jitter=lambda: jitter)
+    steps = flow.exchange(request, BASE, options.capped(deadline), jitter=lambda: jitter)
     return Driver(script, lambda _deadline, _refused: ROUTE, script.sleep).run(steps)
 
 
 def call(
     transport, request, options, *, sleep=time.sleep, authorize=lambda _deadline, _refused: ROUTE
 ):
-    return Driver(transport, authorize, sleep).run(flow.call(request, BASE, options, jitter=jitter))
+    return Driver(transport, authorize, sleep).run(
+        flow.exchange(request, BASE, options, jitter=jitter)
+    )
 
 
 TABLE = [
@@ -216,7 +218,7 @@ def test_the_steps_carry_what_was_given():
     """A driver gets the request, the deadline and the limits of each attempt."""
     request, deadline, timeout = Request("GET", "/x"), Deadline.after(9), Timeout(9, read=1)
     options = ClientOptions(timeout=timeout, retry=RetryPolicy(backoff=1.0), deadline=deadline)
-    steps = flow.call(request, BASE, options, jitter=lambda: 1.0)
+    steps = flow.exchange(request, BASE, options, jitter=lambda: 1.0)
     asked = next(steps)
     assert isinstance(asked, Authorize)
     assert (asked.deadline, asked.refused) == (deadline, None)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archal_lambda import Deadline, Request, Response, RetryPolicy, Timeout, errors
-from archal_lambda.core.flow import Authorize, ClientOptions, Send, Sleep, call
+from archal_lambda.core.flow import Authorize, ClientOptions, Send, Sleep, exchange
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.url import BaseUrl
 
@@ -55,7 +55,7 @@ def play(request, options_, outcomes, *, times=None, until=100.0, jitter=1.0, au
     """
     left = list(times or [0.0])
     deadline = Deadline(until, clock=lambda: left.pop(0) if len(left) > 1 else left[0])
-    steps = call(request, BASE, options_.capped(deadline), jitter=lambda: jitter)
+    steps = exchange(request, BASE, options_.capped(deadline), jitter=lambda: jitter)
     seen, responses, headers, outcome = [], iter(outcomes), iter(authorized or [ROUTE] * 2), None
     try:
         while True:
@@ -188,11 +188,11 @@ def test_back_off_has_a_ceiling():
 
 
 def test_a_driver_that_answers_a_step_with_something_else_is_refused():
-    steps = call(GET, BASE, TWICE, jitter=float)
+    steps = exchange(GET, BASE, TWICE, jitter=float)
     next(steps)
     with pytest.raises(TypeError, match="a driver must answer Authorize"):
         next(steps)
-    steps = call(GET, BASE, TWICE, jitter=float)
+    steps = exchange(GET, BASE, TWICE, jitter=float)
     next(steps)
     steps.send(ROUTE)
     with pytest.raises(TypeError, match="a driver must answer Send"):
@@ -292,7 +292,7 @@ def test_a_call_never_outlives_its_deadline(request_, policy, outcomes, took, ji
     now = 0.0
     deadline = Deadline(10.0, clock=lambda: now)
     limited = options(policy, {503}).capped(deadline)
-    steps = call(request_, BASE, limited, jitter=lambda: jitter)
+    steps = exchange(request_, BASE, limited, jitter=lambda: jitter)
     sent, count, outcome = 0, 0, None
     try:
         while True:
