@@ -84,6 +84,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         """Every field as it stands, repeated ones repeated."""
         return self._pairs
 
+    @guarded
     def get_all(self, name: str) -> list[str]:
         """Return every value of a repeated field.
 
@@ -96,7 +97,10 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         wanted = name.lower()
         return [value for key, value in self._pairs if key.lower() == wanted]
 
+    @guarded  # a mapping is itself what reporters walk into
     def __getitem__(self, name: str) -> str:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise KeyError(name)
         return self._lookup()[name.lower()]
 
     def __contains__(self, name: object) -> bool:

@@ -234,6 +234,7 @@ class Settings(Immutable, _SettingsDraft):
             ca_file=self.ca_file,
         )
 
+    @guarded
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
 
@@ -275,6 +276,7 @@ class Settings(Immutable, _SettingsDraft):
         return f"<Settings clones: {clones}; route headers: {route}>"
 
 
+@guarded
 def _restored(arguments: dict[str, Any]) -> Settings:
     return Settings(**arguments)
 

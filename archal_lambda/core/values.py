@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Self, TypeVar, cast
 
+from archal_lambda.core.secrets import guarded
+
 __all__ = ["Immutable", "checked_pairs", "pairs_of"]
 
 V = TypeVar("V")
@@ -24,9 +26,11 @@ class Immutable:
 
     __slots__ = ()
 
+    @guarded
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
 
+    @guarded
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be deleted")
 
@@ -43,6 +47,7 @@ class Immutable:
         return _restored, (kind, draft, {name: getattr(self, name) for name in draft.__slots__})
 
 
+@guarded
 def _restored(kind: type[Immutable], draft: type[Any], fields: dict[str, object]) -> Immutable:
     new = draft()
     for name, value in fields.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archal_lambda.core.environment import is_setting
+from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import process_environ
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Function:
     memory: int = 512
     variables: dict[str, str] = field(default_factory=dict[str, str])
 
+    @guarded
     def invoke(
         self, event: object, *, settings: Settings | None = None, capture: bool = False
     ) -> Outcome:
