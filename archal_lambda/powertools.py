@@ -119,7 +119,6 @@ def json_result(status_code: int, value: object) -> dict[str, Any]:
     return pass_on(json_response(status_code, value))
 
 
-@guarded
 def pass_on(response: Response) -> dict[str, Any]:
     """Answer with what a clone responded.
 

@@ -42,7 +42,8 @@ def defined(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
         elif isinstance(node, ast.Assign) and not (
-            isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith(("TypeVar", "ParamSpec"))
+            isinstance(node.value, ast.Call)
+            and ast.unparse(node.value.func).endswith(("TypeVar", "ParamSpec"))
         ):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

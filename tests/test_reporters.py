@@ -51,6 +51,7 @@ from archal_lambda import (
 )
 from archal_lambda.core import json as core_json
 from archal_lambda.core.secrets import guarded
+from archal_lambda.invoke import Function
 from archal_lambda.transports.mock import MockTransport
 
 PLACES = (
@@ -785,6 +786,13 @@ def test_events_that_are_refused(check):
         check(error)
 
 
+def test_an_event_that_cannot_be_handed_to_a_function(check):
+    """The function is a process of its own, and the event goes there as JSON."""
+    error = caught(Function("module.handler").invoke, {"token": S.event, "b": BAD})
+    assert type(error) is TypeError
+    check(error)
+
+
 class Posted:
     """A Worker's request."""
 
@@ -917,7 +925,7 @@ def test_a_call_that_waits_is_not_ended_by_another(world):
         await asyncio.sleep(0)
         with pytest.raises(Foreign):
             await clone.get("/")
-        return (await first).status_code
+        return (await asyncio.wait_for(first, 5.0)).status_code
 
     assert asyncio.run(call()) == 200
 

@@ -234,7 +234,6 @@ class Settings(Immutable, _SettingsDraft):
             ca_file=self.ca_file,
         )
 
-    @guarded
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
 
