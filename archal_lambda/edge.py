@@ -96,6 +96,7 @@ async def read_json(request: workers.Request, type: type[T]) -> T:  # noqa: A002
     return decode(await request.bytes(), type)
 
 
+@guarded
 def json_response(status_code: int, value: object) -> workers.Response:
     """Make the response of a Worker.
 
@@ -137,6 +138,7 @@ def log_call(record: CallRecord) -> None:
     _log("INFO", "clone call", log_fields(record))
 
 
+@guarded
 def to_worker_response(response: Response) -> workers.Response:
     """Turn one of our responses into the Worker's own kind.
 
@@ -164,6 +166,7 @@ def to_worker_response(response: Response) -> workers.Response:
     )
 
 
+@guarded
 async def from_worker_response(response: workers.Response) -> Response:
     """Turn a Worker's response into one of ours, body read.
 

@@ -3,7 +3,7 @@
 This module owns the tree below and the wording of its messages. It imports nothing of the package, and
 no error here may contain a token, a header value, a body or a query string in its message or repr.
 
-    ArchalError
+    ArchalError                             .message
     ├── ConfigurationError (ValueError)     .variable .reason
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
@@ -76,6 +76,11 @@ class ArchalError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # said here for `inspect.signature`, which finds none in the base
+
+    @property
+    def message(self) -> str:
+        """What `str` gives. Sentry asks for this first, and then for `detail`, which a server has written."""
+        return str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only constructors break the default pickle and copy, which call cls(*args).

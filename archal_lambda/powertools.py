@@ -105,6 +105,7 @@ def read_json(event: Mapping[str, Any], type: type[T]) -> T:  # noqa: A002 - as 
     return decode(content, type)
 
 
+@guarded
 def json_result(status_code: int, value: object) -> dict[str, Any]:
     """Make the result of an HTTP function.
 

@@ -32,7 +32,7 @@ AWAITED = {
     "Clones": {"gather", "close"},
     "Clone": {"send", "check"},
     "ArchalClient": {"close"},
-    "Sessions": {"create", "get", "list", "delete", "wait_until_running"},
+    "Sessions": {"get", "list", "delete", "wait_until_running"},
     "HostedSession": set(),
 }
 

@@ -11,8 +11,10 @@ from collections.abc import (
     AsyncIterator,
     Coroutine,
     Iterable,
+    Iterator,
     Mapping,
 )
+from contextlib import suppress
 from typing import Any, Self, TypeVar, Unpack
 
 from archal_lambda.core import flow
@@ -73,22 +75,32 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         """Walk through a list, page by page. See `Clone.paginate`; this iterator is asynchronous."""
         return self._walk(Pages(path, self._base, options), type)
 
+    @guarded
     async def send(self, request: Request) -> Response:
         """Make one route-authorized call from a ready request. See `Clone.send`."""
         steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
         return await self._driver.run(steps)
 
+    @guarded
     async def check(self, request: Request) -> None:
         """Make sure that a request may go to this clone, without sending it. See `Clone.check`."""
         await self._driver.run(flow.check(request, self._base, self._options))
 
     async def _walk(self, pages: Pages, type: type[list[T]]) -> AsyncIterator[T]:  # noqa: A002 - as above
         while pages.request is not None:
-            response = (await self.send(pages.request)).raise_for_status()
-            items = iter(response.decode(type))  # an iterator: the items themselves are in no frame
-            pages.turn(response)
-            for item in items:
-                yield item
+            items = await self._page(pages.request, pages, type)
+            with suppress(StopIteration):
+                while True:
+                    yield next(
+                        items
+                    )  # not a variable of this frame, which the next page may fail in
+
+    @guarded
+    async def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+        response = (await self.send(request)).raise_for_status()
+        items = response.decode(type)
+        pages.turn(response)
+        return iter(items)
 
     def __repr__(self) -> str:
         return f"<AsyncClone {self.name} at {self.base_url}>"

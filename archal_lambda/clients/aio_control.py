@@ -108,16 +108,20 @@ class AsyncSessions:
         self._clock = clock
 
     @guarded
-    async def create(
+    def create(
         self,
         *,
         clones: Iterable[str],
         idempotency_key: str | None = None,
         **fields: Unpack[SessionFields],
-    ) -> Session:
-        """Create a session. It may still be starting when this returns. See `Sessions.create`."""
+    ) -> Coroutine[Any, Any, Session]:
+        """Create a session. It may still be starting when this returns. See `Sessions.create`.
+
+        Wrong arguments are refused at once, not when it is awaited.
+        """
+        # Not a coroutine function, whose arguments would be shown if it is cancelled before it begins.
         request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return await self._driver.run(self._control.create(request))
+        return self._driver.run(self._control.create(request))
 
     async def get(self, session_id: str) -> Session:
         """Read one session. See `Sessions.get`."""
@@ -159,23 +163,28 @@ class AsyncSessions:
         control, run = self._control, self._driver.run
         deadline = Deadline.after(timeout.total, clock=self._clock)
         try:
-            created = await run(control.create(request, deadline))
+            session_id = (await run(control.create(request, deadline))).session_id
         except BaseException as error:
             if may_exist(error):
                 with note_failed_cleanup(error):
                     await _shielded(run(control.find_and_delete(request)))
             raise
         try:
-            session = await run(control.wait(created.session_id, deadline, on_progress))
-            settings = settings_of(session, self._settings)
-            clones = AsyncClones(settings, transport=self._driver.transport)
-            yield AsyncHostedSession(session, clones)
+            yield await self._hosted(session_id, deadline, on_progress)
         except BaseException as error:
             with note_failed_cleanup(error):
-                await _shielded(self.delete(created.session_id))
+                await _shielded(self.delete(session_id))
             raise
         with suppress(NotFoundError):  # it ended by itself meanwhile
-            await _shielded(self.delete(created.session_id))
+            await _shielded(self.delete(session_id))
+
+    @guarded
+    async def _hosted(
+        self, session_id: str, deadline: Deadline, on_progress: Progress | None
+    ) -> AsyncHostedSession:
+        session = await self._driver.run(self._control.wait(session_id, deadline, on_progress))
+        settings = settings_of(session, self._settings)
+        return AsyncHostedSession(session, AsyncClones(settings, transport=self._driver.transport))
 
 
 class AsyncHostedSession:

@@ -248,20 +248,26 @@ class Sessions:
         control, run = self._control, self._driver.run
         deadline = Deadline.after(timeout.total, clock=self._clock)
         try:
-            created = run(control.create(request, deadline))
+            session_id = run(control.create(request, deadline)).session_id
         except BaseException as error:
             if may_exist(error):
                 self._stop(error, lambda: run(control.find_and_delete(request)))
             raise
         try:
-            session = run(control.wait(created.session_id, deadline, on_progress))
-            settings = settings_of(session, self._settings)
-            yield HostedSession(session, Clones(settings, transport=self._driver.transport))
+            yield self._hosted(session_id, deadline, on_progress)
         except BaseException as error:
-            self._stop(error, lambda: self.delete(created.session_id))
+            self._stop(error, lambda: self.delete(session_id))
             raise
         with suppress(NotFoundError):  # it ended by itself meanwhile
-            self._shielded(lambda: self.delete(created.session_id))
+            self._shielded(lambda: self.delete(session_id))
+
+    @guarded
+    def _hosted(
+        self, session_id: str, deadline: Deadline, on_progress: Progress | None
+    ) -> HostedSession:
+        session = self._driver.run(self._control.wait(session_id, deadline, on_progress))
+        settings = settings_of(session, self._settings)
+        return HostedSession(session, Clones(settings, transport=self._driver.transport))
 
     def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
         with note_failed_cleanup(cause):

@@ -88,6 +88,7 @@ class Clone(Verbs[Response]):
         pages = Pages(path, self._base, options)
         return self._walk(pages, type)
 
+    @guarded
     def send(self, request: Request) -> Response:
         """Make one route-authorized call from a ready request.
 
@@ -104,6 +105,7 @@ class Clone(Verbs[Response]):
         steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
         return self._driver.run(steps)
 
+    @guarded
     def check(self, request: Request) -> None:
         """Make sure that a request may go to this clone, without sending it.
 
@@ -119,10 +121,14 @@ class Clone(Verbs[Response]):
 
     def _walk(self, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
         while pages.request is not None:
-            response = self.send(pages.request).raise_for_status()
-            items = iter(response.decode(type))  # an iterator: the items themselves are in no frame
-            pages.turn(response)
-            yield from items
+            yield from self._page(pages.request, pages, type)
+
+    @guarded
+    def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+        response = self.send(request).raise_for_status()
+        items = response.decode(type)
+        pages.turn(response)
+        return iter(items)
 
     def __repr__(self) -> str:
         return f"<Clone {self.name} at {self.base_url}>"

@@ -72,6 +72,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         draft._index = None  # noqa: SLF001 - a field of what it becomes
         return cls.seal(draft)
 
+    @guarded
     def get_all(self, name: str) -> list[str]:
         """Return every value of a repeated field.
 
@@ -84,7 +85,10 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
         wanted = name.lower()
         return [value for key, value in self.pairs if key.lower() == wanted]
 
+    @guarded  # a mapping is itself what reporters walk into
     def __getitem__(self, name: str) -> str:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise KeyError(name)
         return self._lookup()[name.lower()]
 
     def __contains__(self, name: object) -> bool:

@@ -1,7 +1,8 @@
 """JSON in and out, by msgspec.
 
 This module owns encoding, decoding and the wording of their failures. It must not know what a value is for. Every
-function here is a door for a body, an event or a response: no error of one shows a value.
+function here is a door for a body, an event or a response, but for `encode`, which is called behind doors alone: no
+error of one shows a value.
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ def encode(value: object) -> bytes:
 @guarded
 def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec users know
     """Decode JSON into a type; a `DecodeError` says what is wrong, and where."""
+    return _decoded(content, type)
+
+
+@guarded
+def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON may be anything
+    """Decode JSON into plain Python values."""
+    return _decoded(content, cast("type[Any]", Any))
+
+
+def _decoded(content: bytes, type: type[T]) -> T:  # noqa: A002 - as in decode
     try:
         value: T = _decoder(cast("Hashable", type)).decode(content)
     except msgspec.ValidationError as error:
@@ -48,11 +59,6 @@ def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec
     except RecursionError:
         raise DecodeError("the body is nested too deep") from None
     return value
-
-
-def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON may be anything
-    """Decode JSON into plain Python values."""
-    return decode(content, cast("type[Any]", Any))
 
 
 @guarded

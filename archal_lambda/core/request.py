@@ -171,6 +171,7 @@ class Request(Immutable, _RequestDraft):
         return fields | {"base": None if self.base is None else str(self.base)}
 
     @classmethod
+    @guarded
     def restore(cls, fields: dict[str, Any]) -> Self:
         """Make the request anew, as pickles keep it."""
         base = fields["base"]

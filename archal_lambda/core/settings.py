@@ -265,6 +265,7 @@ class Settings(Immutable, _SettingsDraft):
         }
 
     @classmethod
+    @guarded
     def restore(cls, fields: dict[str, Any]) -> Self:
         """Make the settings anew, as pickles keep them."""
         return cls(**fields)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Self, TypeVar, cast
 
+from archal_lambda.core.secrets import guarded
+
 __all__ = ["Immutable", "checked_pairs", "pairs_of"]
 
 V = TypeVar("V")
@@ -24,9 +26,11 @@ class Immutable:
 
     __slots__ = ()
 
+    @guarded
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
 
+    @guarded
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be deleted")
 
@@ -41,6 +45,7 @@ class Immutable:
         return type(self).restore, (self._fields(),)
 
     @classmethod
+    @guarded
     def restore(cls, fields: dict[str, Any]) -> Self:
         """Make the value anew from its fields, as pickles keep them."""
         draft = cls._draft_type()()

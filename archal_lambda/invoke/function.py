@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from archal_lambda.core.environment import is_setting
+from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings, process_environ
 
 __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
@@ -63,6 +64,7 @@ class Function:
     memory: int = 512
     variables: dict[str, str] = field(default_factory=dict[str, str])
 
+    @guarded
     def invoke(
         self, event: object, *, settings: Settings | None = None, capture: bool = False
     ) -> Outcome:
