@@ -95,6 +95,8 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def capped(self, deadline: Deadline) -> "ClientOptions":
         """Tighten the deadline: these options under the earlier of both."""
+        if not isinstance(deadline, Deadline):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("deadline must be a Deadline, such as Deadline.after(5.0)")
         if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
             return self
         return msgspec.structs.replace(self, deadline=deadline)
