@@ -7,7 +7,7 @@ It must not decide which headers a call gets.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast, overload
 
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
@@ -15,6 +15,8 @@ from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 __all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
 
 HeaderInput = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept
@@ -90,6 +92,25 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
             raise KeyError(name)
         return self._lookup()[name.lower()]
 
+    @overload
+    def get(self, key: str, /) -> str | None: ...
+
+    @overload
+    def get(self, key: str, /, default: str | T) -> str | T: ...
+
+    def get(self, key: object, /, default: str | T | None = None) -> str | T | None:
+        """Return the value of a field, repeated ones joined by commas.
+
+        Args:
+            key: The field name, in any case.
+            default: What to return if there is no such field.
+
+        Returns:
+            The value, or the default.
+        """
+        # Not the mapping's own, which looks for an exception: most lookups find nothing.
+        return self._lookup().get(key.lower(), default) if isinstance(key, str) else default
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._lookup()
 
@@ -120,7 +141,13 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         return hash(frozenset(self._lookup().items()))
 
     def _fields(self) -> dict[str, Any]:
-        return {"pairs": self.pairs, "_index": None}
+        return {"pairs": self.pairs}
+
+    @classmethod
+    @guarded
+    def restore(cls, fields: dict[str, Any]) -> Self:
+        """Make the headers anew, as pickles keep them."""
+        return cls.of(fields["pairs"])
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(name for name, _ in self.pairs) or 'none'}>"

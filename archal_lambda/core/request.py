@@ -144,6 +144,7 @@ class Request(Immutable, _RequestDraft, init=False):
         draft.base, draft.headers = base, Headers.of(pairs)
         return Request.seal(draft)
 
+    @guarded
     def completed(self, headers: HeaderInput) -> "Request":
         """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
@@ -151,6 +152,7 @@ class Request(Immutable, _RequestDraft, init=False):
         draft.headers = Headers.of([*self.headers.pairs, *further])
         return Request.seal(draft)
 
+    @guarded
     def moved(self, path: str) -> "Request":
         """Copy the request as one for another path with its query; the request's own parameters are left out."""
         draft = self._draft()

@@ -207,10 +207,11 @@ class Settings(Immutable, _SettingsDraft, init=False):
         if self.token is None:
             raise ConfigurationError(
                 "ARCHAL_TOKEN",
-                "is not set, nor is ARCHAL_TOKEN_SECRET; it must hold an Archal token",
+                "is not set, nor is ARCHAL_TOKEN_SECRET; it must contain an Archal token",
             )
         return self.token
 
+    @guarded
     def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
         """Copy the settings for another session.
 
