@@ -5,6 +5,7 @@ This module owns the wait for the resolver, which has no timeout of its own. It 
 
 from __future__ import annotations
 
+import codecs
 import copy
 import os
 import socket
@@ -107,6 +108,8 @@ def _is_address(host: str) -> bool:
     return True
 
 
+# getaddrinfo() loads it when it is first called, and fails in a signal handler that interrupts the loading.
+codecs.lookup("idna")
 _under_way: dict[tuple[str, int], _Lookup] = {}
 # The threads of the parent are not in a forked process.
 if hasattr(os, "register_at_fork"):
