@@ -19,7 +19,7 @@ from support.faults.client import clones_at
 
 SECONDS = 2.0
 HANG = 20.0  # seconds until it is called one, and the stacks are shown
-BUDGET = 5.0  # seconds; each call takes a few ms
+BUDGET = 2.0  # seconds; each call takes a few ms
 
 
 def main():
