@@ -75,6 +75,7 @@ class _Server(uvicorn.Server):
         del sockets  # the thread closes its own
         for server in self.servers:
             server.close()
+        await asyncio.sleep(_POLL)  # connections just accepted become known
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
