@@ -115,7 +115,8 @@ def test_every_function_is_built_alike_and_logs_for_a_month(template, functions)
             "WorkingDirectory": ".",
         }
         group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["!Ref"]]
-        assert group["Properties"]["RetentionInDays"] == 30
+        days = template["Parameters"][group["Properties"]["RetentionInDays"]["!Ref"]]
+        assert days["Default"] == 30
         assert group["Properties"]["LogGroupName"]["!Sub"].endswith(f"-{name}")
     architectures = template["Parameters"]["Architecture"]
     assert architectures["Default"] == "arm64"
