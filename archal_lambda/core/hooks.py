@@ -36,6 +36,7 @@ _REQUEST_IDS = (
     "x-slack-req-id",
     "cf-ray",
 )
+_RANK = {name: rank for rank, name in enumerate(_REQUEST_IDS)}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 # As in `errors`: a code is shown only if it cannot be a credential.
 _PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
@@ -135,12 +136,12 @@ def _report(hook: str, failure: str, unreported: set[str]) -> None:
 
 
 def _request_id(response: Response) -> str | None:
-    headers = response.headers
-    for name in _REQUEST_IDS:
-        if name in headers:
-            value = headers[name]
-            return value if _REQUEST_ID.fullmatch(value) else None
-    return None
+    # Every call with a hook comes by here, and few responses need an index of their headers otherwise.
+    found = {key: value for name, value in response.headers.pairs if (key := name.lower()) in _RANK}
+    if not found:
+        return None
+    value = found[min(found, key=_RANK.__getitem__)]
+    return value if _REQUEST_ID.fullmatch(value) else None
 
 
 def _code(response: Response) -> str | None:
