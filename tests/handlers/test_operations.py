@@ -346,3 +346,38 @@ def test_a_worker_observes_sessions_too(archal, capsys):
         ("session call", "INFO"),
         ("clone call", "INFO"),
     ]
+
+
+def failing(_base):
+    """A clone that fails, and names the request as GitHub does."""
+
+    async def app(_scope, _receive, send):
+        headers = [(b"x-github-request-id", b"F2F3:1C9A"), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        body = b'{"message": "Server Error", "documentation_url": "https://docs.test"}'
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def test_a_clone_that_fails_or_has_enough_is_a_warning(log):
+    """It is the clone's doing, and the line has what its service needs to find the request."""
+    with (
+        LocalArchal(extra_clones={"svc": failing}) as archal,
+        ArchalClient.from_env(archal.environ, on_call=log.hook) as client,
+        client.sessions.open(clones=["github", "svc"], rate_limit=2) as hosted,
+    ):
+        hosted.clones["svc"].get("/a", token=GITHUB_TOKEN)
+        for _ in range(2):
+            hosted.clones["github"].get("/user", token=GITHUB_TOKEN)
+
+    lines = [one for one in log.lines() if one["message"] == "clone call"]
+    assert [(one["clone"], one["status"], one["level"]) for one in lines] == [
+        ("svc", 500, "WARNING"),
+        ("github", 200, "INFO"),
+        ("github", 429, "WARNING"),
+    ]
+    assert lines[0]["request_id"] == "F2F3:1C9A"
+    assert {one.get("rejected_by") for one in lines} <= {"clone", None}
+    sums = log.sums()
+    assert (sums["CloneCallFailures"], sums["RouteRejections"]) == (1, 0)
