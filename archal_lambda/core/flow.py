@@ -160,8 +160,8 @@ def exchange(
 ) -> Flow[Response]:
     """Carry one call through; `jitter` returns a number from 0 to 1 that spreads waits out.
 
-    A transport error is the last attempt's, with the facts of the whole call. No hook changes the outcome. A header of the caller's that is the
-    settings' to give is a `ValueError`, and nothing is sent.
+    A transport error is the last attempt's, with the facts of the whole call. A header of the caller's that is the
+    settings' to give is a `ValueError`, and nothing is sent. No hook changes the outcome.
     """
     if options.trace is not None:
         request = traced(request, options.trace, options.unreported)
