@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda.core.error_responses import clone_response, error_response, json_response
 from archal_lambda.core.json import decode
-from archal_lambda.core.records import CallHook, CallRecord, log_fields
+from archal_lambda.core.records import CallHook, CallRecord, has_failed, log_fields, log_level
 from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import ArchalError, DecodeError
@@ -31,44 +31,68 @@ T = TypeVar("T")
 
 
 def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:
-    """Make a hook that writes one structured log line for each clone call.
+    """Make a hook that writes one structured log line for each call to a clone or to the control plane.
+
+    The line is an ERROR if there was no response, if the route refused, or if the control plane failed or refused. It
+    is a WARNING for a clone's 429 and 5xx, for a call that was tried more than once, and for stopping a session that
+    was gone. Everything else is INFO, a clone's other 4xx among it: they are the behaviour under test.
 
     Args:
         logger: A Powertools logger.
-        metrics: Powertools metrics, if calls and failures are to be counted and durations measured.
+        metrics: Powertools metrics, if calls are to be counted. A clone's are `CloneCalls`, `CloneCallFailures` (no
+            response, 5xx, or refused at the route), `RouteRejections` and `CloneCallDuration`. The control plane's are
+            `SessionCalls` and `SessionCallFailures`. They have the dimensions that `metrics` has, and not the clone:
+            each further value of a dimension is billed as a metric of its own. The log lines tell clones apart.
 
     Returns:
-        A hook for `Clones(..., on_call=…)`. Durations are in milliseconds. No line contains a header, a body or a
-        query string.
+        A hook for `Clones(..., on_call=…)` and `ArchalClient(..., on_call=…)`. Durations are in milliseconds. No line
+        contains a body, a query string, or a header but the request id.
     """
+    write = {"INFO": logger.info, "WARNING": logger.warning, "ERROR": logger.error}
 
     def log(record: CallRecord) -> None:
-        if metrics is not None:
-            metrics.add_metric("CloneCalls", MetricUnit.Count, 1)
-            metrics.add_metric("CloneCallFailures", MetricUnit.Count, int(record.error is not None))
-            metrics.add_metric("CloneCallDuration", MetricUnit.Milliseconds, record.elapsed * 1000)
-        logger.info("clone call", extra=log_fields(record))
+        message = "clone call" if record.clone else "session call"
+        write[log_level(record)](message, extra=log_fields(record))
+        if (
+            metrics is not None
+        ):  # second: metrics without a namespace raise, and the line must not be lost
+            _count(record, metrics)
 
     return log
 
 
+def _count(record: CallRecord, metrics: Metrics) -> None:
+    failures = int(has_failed(record))
+    if not record.clone:
+        metrics.add_metric("SessionCalls", MetricUnit.Count, 1)
+        metrics.add_metric("SessionCallFailures", MetricUnit.Count, failures)
+        return
+    refused = int(record.rejected_by == "route")
+    metrics.add_metric("CloneCalls", MetricUnit.Count, 1)
+    metrics.add_metric("CloneCallFailures", MetricUnit.Count, failures)
+    metrics.add_metric("RouteRejections", MetricUnit.Count, refused)
+    metrics.add_metric("CloneCallDuration", MetricUnit.Milliseconds, record.elapsed * 1000)
+
+
 def trace_calls(tracer: Tracer) -> CallHook:
-    """Make a hook that records each clone call as a subsegment of AWS X-Ray.
+    """Make a hook that records each call to a clone or to the control plane as a subsegment of AWS X-Ray.
 
     Args:
         tracer: Your Powertools tracer, which needs `aws-lambda-powertools[tracer]`. Its import costs a cold start more
             than the rest of a handler, so nothing here makes one.
 
     Returns:
-        A hook for `Clones(..., on_call=…)`. No subsegment contains a header, a body or a query string.
+        A hook for `Clones(..., on_call=…)` and `ArchalClient(..., on_call=…)`. No subsegment contains a header, a body
+        or a query string.
     """
 
     def trace(record: CallRecord) -> None:
         # Told when the call is over, so it is dated back.
         provider: Any = tracer.provider  # its type lacks the start of a subsegment
-        with provider.in_subsegment(name=f"## {record.clone}") as subsegment:
+        with provider.in_subsegment(name=f"## {record.clone or 'sessions'}") as subsegment:
             subsegment.start_time = time.time() - record.elapsed
-            subsegment.put_annotation(key="clone", value=record.clone)
+            if record.clone:
+                subsegment.put_annotation(key="clone", value=record.clone)
             facts = {
                 "method": record.method,
                 "path": record.path,

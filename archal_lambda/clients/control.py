@@ -12,16 +12,18 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.sync import Clones
-from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.auth import control_credentials, route_credentials
 from archal_lambda.core.control_plane import (
     ControlPlane,
     Progress,
-    control_options,
+    both_options,
     may_exist,
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
@@ -38,10 +40,18 @@ __all__ = ["ArchalClient", "HostedSession", "Sessions"]
 class ArchalClient:
     """Archal's control plane.
 
+    All options count for the calls to it and for those to the clones of a session that it opens.
+
     Args:
         settings: Where it is and the token that opens it.
         transport: What sends; None makes one.
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a failure. None means three attempts at most, and to a session's clones what it
+            means to `Clones`.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it. An error of its
+            own is logged once, and never breaks a call.
+        trace: Gives headers for each call that carry a trace on; see `Clones`.
         sleep: Waits for a number of seconds, between polls and retries.
         clock: Returns monotonic seconds.
 
@@ -55,24 +65,39 @@ class ArchalClient:
     __module__ = "archal_lambda"
 
     @guarded
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         settings: Settings,
         *,
         transport: Transport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
         sleep: Callable[[float], None] = sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        options, of_clones = both_options(Timeout.of(timeout), retry, on_call, trace)
         self._driver = driver(
             settings,
             control_credentials,
             transport=transport,
-            max_response_bytes=MAX_RESPONSE_BYTES,
+            max_response_bytes=max_response_bytes,
             sleep=sleep,
         )
-        options = control_options(Timeout.of(timeout))
-        self.sessions = Sessions(settings, self._driver, options, clock=clock)
+
+        def hosted(settings: Settings) -> Clones:
+            own = driver(
+                settings,
+                route_credentials,
+                transport=self._driver.transport,
+                max_response_bytes=max_response_bytes,
+                sleep=sleep,
+            )
+            return Clones.of(settings, own, of_clones)
+
+        self.sessions = Sessions(settings, self._driver, options, hosted, clock=clock)
 
     @classmethod
     @guarded
@@ -110,12 +135,14 @@ class Sessions:
         settings: Settings,
         driver: Driver,
         options: ClientOptions,
+        hosted: Callable[[Settings], Clones],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._driver = driver
         self._control = ControlPlane(settings.api_url, options, jitter)
+        self._hosted_clones = hosted
         self._clock = clock
 
     @guarded
@@ -268,7 +295,7 @@ class Sessions:
     ) -> HostedSession:
         session = self._driver.run(self._control.wait(session_id, deadline, on_progress))
         settings = settings_of(session, self._settings)
-        return HostedSession(session, Clones(settings, transport=self._driver.transport))
+        return HostedSession(session, self._hosted_clones(settings))
 
     def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
         with note_failed_cleanup(cause):

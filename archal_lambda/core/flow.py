@@ -22,13 +22,14 @@ In a call, nested from the outside in:
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import msgspec
 
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.records import CallHook, CallRecord
+from archal_lambda.core.hooks import HOOKS, TraceHeaders, record_of, tell, traced
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
@@ -42,15 +43,11 @@ __all__ = [
     "RetryPolicy",
     "Send",
     "Sleep",
-    "TraceHeaders",
     "check",
     "exchange",
 ]
 
 R = TypeVar("R")
-
-TraceHeaders = Callable[[], Mapping[str, str]]
-"""Gives the headers for one call that carry a trace on; none outside a trace."""
 
 _UNAUTHORIZED = 401
 
@@ -92,6 +89,10 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
     on_call: CallHook | None = None
     trace: TraceHeaders | None = None
     deadline: Deadline | None = None
+    session_id: str | None = None
+    """The session of the clones, where the settings name it."""
+    unreported: set[str] = msgspec.field(default_factory=lambda: set(HOOKS))
+    """The hooks that have not failed yet; all views of a client share it, so that each failure is reported once."""
 
     def capped(self, deadline: Deadline) -> "ClientOptions":
         """Tighten the deadline: these options under the earlier of both."""
@@ -162,10 +163,10 @@ def exchange(
     """Carry one call through; `jitter` returns a number from 0 to 1 that spreads waits out.
 
     A transport error is the last attempt's, with the facts of the whole call. A header of the caller's that is the
-    settings' to give is a `ValueError`, and nothing is sent.
+    settings' to give is a `ValueError`, and nothing is sent. No hook changes the outcome.
     """
     if options.trace is not None:
-        request = request.completed(options.trace())
+        request = traced(request, options.trace, options.unreported)
     timeout = request.timeout or options.timeout
     deadline = options.within(timeout)
     tally = _Tally()
@@ -181,7 +182,15 @@ def exchange(
     else:
         outcome = outcome.concluded(sent=tally.sent, attempts=tally.attempts, elapsed=elapsed)
     if options.on_call is not None:
-        options.on_call(_record(clone, request, outcome, options.deadline))
+        record = record_of(
+            request,
+            outcome,
+            clone=clone,
+            base=base,
+            session_id=options.session_id,
+            time_left=None if options.deadline is None else options.deadline.remaining(),
+        )
+        tell(options.on_call, record, options.unreported)
     if isinstance(outcome, TransportError):
         raise outcome
     return outcome
@@ -273,25 +282,3 @@ def _wait(outcome: _Outcome, request: Request, current: _Exchange, attempt: int)
     backoff = min(policy.backoff * 2.0 ** min(attempt - 1, 64), policy.max_backoff)
     # Between half and all of it, so that clients that failed together do not come back together.
     return backoff * (0.5 + current.jitter() / 2) if backoff else 0.0
-
-
-def _record(
-    clone: str, request: Request, outcome: _Outcome, deadline: Deadline | None
-) -> CallRecord:
-    status, error, sent = None, None, True
-    if isinstance(outcome, Response):
-        status = outcome.status_code
-    else:
-        error, sent = type(outcome).__name__, outcome.sent
-    return CallRecord(
-        clone=clone,
-        method=request.method,
-        path=request.path,
-        status_code=status,
-        error=error,
-        sent=sent,
-        attempts=outcome.attempts,
-        elapsed=outcome.elapsed,
-        time_left=None if deadline is None else deadline.remaining(),
-        transfer=outcome.transfer,
-    )
