@@ -35,6 +35,7 @@ __all__ = ["TooLarge", "read_body"]
 
 _PIECE = 65536
 _INCOMPLETE = "the body is incomplete"
+_MISCODED = "the body does not match its content coding"
 _MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
 # A megabyte of empty gzip streams takes a tenth of a second to undo, and comes as a kilobyte if it is coded twice.
 _MAX_STREAMS = 1000  # bgzip makes one for each 64 KB
@@ -136,21 +137,22 @@ def _undone(
     pieces: Iterator[bytes], coding: str, ends_early: type[Malformed | Cut]
 ) -> Iterator[bytes]:
     stream = None
-    streams = wbits = 0
+    streams = 0
     for piece in pieces:
         data, more = piece, False
         while data or more:
-            # gzip may hold several streams (RFC 1952, section 2.2).
             if stream is None or stream.eof:
-                wbits = wbits or _wbits(coding, data[0])
-                stream = zlib.decompressobj(wbits)
+                # gzip may hold several streams (RFC 1952, section 2.2), deflate is one.
+                if streams and coding == "deflate":
+                    raise Malformed(_MISCODED)
+                stream = zlib.decompressobj(_wbits(coding, data[0]))
                 streams += 1
                 if streams > _MAX_STREAMS:
                     raise Malformed("the body has too many gzip streams")
             try:
                 decoded = stream.decompress(data, _PIECE)
             except zlib.error:
-                raise Malformed("the body does not match its content coding") from None
+                raise Malformed(_MISCODED) from None
             more = len(decoded) == _PIECE and not stream.eof
             data = stream.unused_data or stream.unconsumed_tail
             yield decoded

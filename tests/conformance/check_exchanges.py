@@ -130,7 +130,7 @@ async def check_the_number_of_headers_hardly_matters(host):
         key = host.key()
         answer = await host.svc.post(f"/many-fields/{key}?{count}", json={})
         assert (answer.status_code, answer.attempts) == (200, 1)
-        assert answer.headers.get_all("x-100")[0] == "100"
+        assert answer.headers["x-100"].split(", ")[0] == "100"  # fetch joins repeated ones
         assert len(await host.seen(key)) == 1
 
 
