@@ -111,6 +111,13 @@ async def check_a_name_that_does_not_resolve(host):
     assert failure.sent is (not isinstance(failure, errors.ConnectError))
 
 
+async def check_a_certificate_that_is_not_accepted(host):
+    svc = host.clones({"svc": f"{host.untrusted}/svc/api"})["svc"]
+    for method in ("GET", "POST"):
+        failure = await fails(svc.request(method, "/x", token=TOKEN), errors.CertificateError)
+        assert (failure.sent, failure.attempts) == (False, 1)
+
+
 async def check_an_answer_cut_short(host):
     for behaviour in ("cut", "cut-chunk"):
         failure = await fails(host.svc.post(f"/{behaviour}/{host.key()}"), errors.ConnectionLost)

@@ -44,6 +44,10 @@ LAXER = {
     "blanks in a name": rb"\n[^\s:]+[ \t][^\r\n:]*:",
     # RFC 9110, section 5.5, allows to keep control characters; these two h11 takes for blanks.
     "a form feed or vertical tab in a line": rb"[\x0b\x0c]",
+    # RFC 9112, section 6.3: it has no body, whatever its fields say.
+    "an interim response with a frame": rb"(?is)HTTP/1.[01] 1\d\d.*(content-length|transfer-encoding)",
+    # RFC 9112, section 7.1.2: trailers may be dropped, as we do, and frame nothing.
+    "a trailer with a frame": rb"(?is)\n0+[ \t]*(;[^\n]*)?\r\n.*(content-length|transfer-encoding)",
     # RFC 9112, section 7.1.1: blanks may come before an extension.
     "blanks before a chunk extension": rb"\n[0-9a-fA-F]+[ \t]+;",
 }
