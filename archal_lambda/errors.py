@@ -8,7 +8,9 @@ no error here may contain a token, a header value, a body or a query string in i
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
     │   ├── ConnectError                    no connection could be made
-    │   ├── ConnectionLost                  the peer went away, or what it sent is not a response
+    │   │   └── CertificateError            the peer's certificate is not accepted
+    │   ├── ConnectionLost                  the peer went away before the response was complete
+    │   ├── ProtocolError                   .status_code
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path
@@ -35,6 +37,7 @@ __all__ = [
     "ArchalError",
     "AuthenticationError",
     "BadRequestError",
+    "CertificateError",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",
@@ -42,6 +45,7 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "Phase",
+    "ProtocolError",
     "RateLimitError",
     "RequestTimeout",
     "ResponseTooLarge",
@@ -184,8 +188,31 @@ class ConnectError(TransportError):
     """No connection could be made: name, network, or TLS. Only an earlier attempt may have sent something."""
 
 
+class CertificateError(ConnectError):
+    """The peer's certificate is not accepted: of an unknown CA, for another host, out of date. Never tried again."""
+
+
 class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx
-    """The connection broke, or what came back is not a complete HTTP response."""
+    """The connection broke, or ended before the response was complete."""
+
+
+class ProtocolError(TransportError):
+    """A response came, but breaks the rules of HTTP or passes a limit on its headers.
+
+    It is never tried again, whatever the method: that is for failures of communication alone (RFC 9110, section 9.2.2).
+    The limits: 256 KB of status line and headers, interim responses included; 64 KB in a line; 5,000 header fields, as
+    many as curl takes; three content codings; 1,000 gzip streams.
+
+    Args:
+        reason: Which rule; nothing of what the peer sent.
+        status_code: The status of the refused response; None where its status line was not understood, or the host
+            does not tell.
+        **facts: As in `TransportError`.
+    """
+
+    def __init__(self, reason: str, *, status_code: int | None = None, **facts: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(reason, **facts)
+        self.status_code = status_code
 
 
 class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same

@@ -34,7 +34,13 @@ from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
-from archal_lambda.errors import RequestTimeout, ResponseTooLarge, TransportError
+from archal_lambda.errors import (
+    CertificateError,
+    ProtocolError,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
 
 __all__ = [
     "Authorize",
@@ -50,6 +56,8 @@ __all__ = [
 R = TypeVar("R")
 
 _UNAUTHORIZED = 401
+# These did not fail on the way: the same would come again (RFC 9110, section 9.2.2).
+_REFUSALS = (CertificateError, ProtocolError, ResponseTooLarge)
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -276,7 +284,7 @@ def _wait(outcome: _Outcome, request: Request, current: _Exchange, attempt: int)
             return None
         if outcome.retry_after is not None:
             return outcome.retry_after
-    elif isinstance(outcome, ResponseTooLarge) or (outcome.sent and not request.idempotent):
+    elif isinstance(outcome, _REFUSALS) or (outcome.sent and not request.idempotent):
         return None
     # 64 doublings are enough for any wait, and no overflow for any number of attempts.
     backoff = min(policy.backoff * 2.0 ** min(attempt - 1, 64), policy.max_backoff)

@@ -12,7 +12,14 @@ from typing import Any, Self, TypeVar, cast, overload
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
-__all__ = ["HeaderInput", "Headers", "check_header", "check_headers", "reserved_reason"]
+__all__ = [
+    "HeaderInput",
+    "Headers",
+    "check_header",
+    "check_headers",
+    "reserved_reason",
+    "with_token_names",
+]
 
 HeaderInput = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
 
@@ -119,10 +126,16 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         if known is not None:
             return known
         index: dict[str, str] = {}
+        repeated: dict[str, list[str]] = {}
         for key, value in self.pairs:
             lower = key.lower()
-            # RFC 9110, section 5.3: repeated fields may be joined by a comma.
-            index[lower] = f"{index[lower]}, {value}" if lower in index else value
+            if lower in index:
+                repeated.setdefault(lower, [index[lower]]).append(value)
+            else:
+                index[lower] = value
+        # RFC 9110, section 5.3: repeated fields may be joined by a comma; at once, for there may be thousands.
+        if repeated:
+            index |= {lower: ", ".join(values) for lower, values in repeated.items()}
         _remember(self, index)  # found when it is first needed; the value stays what it is
         return index
 
@@ -162,6 +175,15 @@ def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]
 
 
 _NONE = Headers.of(())
+
+
+def with_token_names(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Read fields whose names have blanks: those behind a name are removed, a field with one within is left out.
+
+    RFC 9112, section 5.1. Here, because on some hosts such names are the host's to read.
+    """
+    stripped = ((name.rstrip(" \t"), value) for name, value in pairs)
+    return [(name, value) for name, value in stripped if _NAME.fullmatch(name)]
 
 
 def check_header(name: object, value: object) -> None:

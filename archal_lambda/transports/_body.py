@@ -15,7 +15,16 @@ import zlib
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
-from archal_lambda.transports._http1 import FIELD, MAX_FIELDS, MAX_LINE, Head, Malformed
+from archal_lambda.transports._http1 import (
+    FIELD,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINE,
+    Cut,
+    Head,
+    Malformed,
+    unmatched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +35,14 @@ __all__ = ["TooLarge", "read_body"]
 
 _PIECE = 65536
 _INCOMPLETE = "the body is incomplete"
+_MISCODED = "the body does not match its content coding"
 _MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
 # A megabyte of empty gzip streams takes a tenth of a second to undo, and comes as a kilobyte if it is coded twice.
 _MAX_STREAMS = 1000  # bgzip makes one for each 64 KB
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")  # RFC 9112, section 7.1
-# The `wbits` by which zlib undoes a coding (RFC 9110, section 8.4.1).
-_CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})  # RFC 9110, section 8.4.1
+# The `wbits` by which zlib undoes them.
+_GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
 class TooLarge(HTTPException):
@@ -50,12 +61,14 @@ def read_body(head: Head, reader: BufferedReader, limit: int) -> bytes:
             raise TooLarge(limit)
         content = reader.read(length)
         if len(content) < length:
-            raise Malformed(_INCOMPLETE)
+            raise Cut(_INCOMPLETE)
         return content
+    # Without a frame, a coding that does not come to its end is the only sign of a cut.
+    framed = head.chunked or length is not None
     pieces = _chunks(reader) if head.chunked else _plain(reader, length)
     for coding in reversed(codings):
         # The limit holds for each: a small body may hold a large one that decodes to nothing.
-        pieces = _capped(_undone(pieces, _CODINGS[coding]), limit)
+        pieces = _capped(_undone(pieces, coding, Malformed if framed else Cut), limit)
     # Not join(), which keeps every piece: of chunks of two bytes each, thirty times their size.
     body = io.BytesIO()
     for piece in _capped(pieces, limit):
@@ -87,7 +100,7 @@ def _exactly(reader: BufferedReader, size: int) -> Iterator[bytes]:
     while size:
         piece = reader.read1(min(size, _PIECE))
         if not piece:
-            raise Malformed(_INCOMPLETE)
+            raise Cut(_INCOMPLETE)
         size -= len(piece)
         yield piece
 
@@ -95,45 +108,64 @@ def _exactly(reader: BufferedReader, size: int) -> Iterator[bytes]:
 def _chunks(reader: BufferedReader) -> Iterator[bytes]:
     while size := _chunk_size(reader):
         yield from _exactly(reader, size)
-        if reader.read(2) != b"\r\n":
+        end = reader.read(2)
+        if end != b"\r\n":
+            if end in {b"", b"\r"}:
+                raise Cut(_INCOMPLETE)
             raise Malformed("a chunk does not end where its size says")
+    left = MAX_HEAD
     for _ in range(MAX_FIELDS + 1):
-        line = reader.readline(MAX_LINE)
+        limit = min(left, MAX_LINE)
+        line = reader.readline(limit)
         if line == b"\r\n":
             return
         if FIELD.fullmatch(line) is None:
-            break
-    raise Malformed("the trailers are malformed")
+            raise unmatched(line, limit, "a trailer is malformed")
+        left -= len(line)
+    raise Malformed(f"there are more than {MAX_FIELDS} trailers")
 
 
 def _chunk_size(reader: BufferedReader) -> int:
-    match = _CHUNK_SIZE.fullmatch(reader.readline(MAX_LINE))
+    line = reader.readline(MAX_LINE)
+    match = _CHUNK_SIZE.fullmatch(line)
     if match is None:
-        raise Malformed("a chunk size is malformed")
+        raise unmatched(line, MAX_LINE, "a chunk size is malformed")
     return int(match[1], 16)
 
 
-def _undone(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:
+def _undone(
+    pieces: Iterator[bytes], coding: str, ends_early: type[Malformed | Cut]
+) -> Iterator[bytes]:
     stream = None
     streams = 0
     for piece in pieces:
         data, more = piece, False
         while data or more:
-            # gzip may hold several streams (RFC 1952, section 2.2).
             if stream is None or stream.eof:
-                stream = zlib.decompressobj(wbits)
+                # gzip may hold several streams (RFC 1952, section 2.2), deflate is one.
+                if streams and coding == "deflate":
+                    raise Malformed(_MISCODED)
+                stream = zlib.decompressobj(_wbits(coding, data[0]))
                 streams += 1
                 if streams > _MAX_STREAMS:
                     raise Malformed("the body has too many gzip streams")
             try:
                 decoded = stream.decompress(data, _PIECE)
             except zlib.error:
-                raise Malformed("the body does not match its content coding") from None
+                raise Malformed(_MISCODED) from None
             more = len(decoded) == _PIECE and not stream.eof
             data = stream.unused_data or stream.unconsumed_tail
             yield decoded
     if stream is not None and not stream.eof:
-        raise Malformed("the coded body is incomplete")
+        raise ends_early("the coded body is incomplete")
+
+
+def _wbits(coding: str, first: int) -> int:
+    if coding != "deflate":
+        return _GZIP
+    # Servers leave out zlib's wrapper (RFC 9110, section 8.4.1.2). Its first byte (RFC 1950, section 2.2) cannot begin
+    # bare deflate (RFC 1951, section 3.2.4), but for a stored block with something in its padding.
+    return _ZLIB if first & 0x8F == zlib.DEFLATED else _RAW
 
 
 def _capped(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:

@@ -16,14 +16,27 @@ import re
 from http.client import HTTPException
 from io import BufferedReader
 
-from archal_lambda.core.headers import Headers
+from archal_lambda.core.headers import Headers, with_token_names
 from archal_lambda.core.request import Request
 
-__all__ = ["FIELD", "MAX_FIELDS", "MAX_LINE", "Head", "Malformed", "read_head", "write_head"]
+__all__ = [
+    "FIELD",
+    "MAX_FIELDS",
+    "MAX_HEAD",
+    "MAX_LINE",
+    "Cut",
+    "Head",
+    "Malformed",
+    "read_head",
+    "unmatched",
+    "write_head",
+]
 
 MAX_LINE = 65536  # bytes; as http.client allows
-MAX_FIELDS = 100  # the same
-_MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
+# RFC 9110 sets no number. A field of three bytes costs two hundred in memory, so there is one, as curl has it.
+MAX_FIELDS = 5000
+MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
+_PROTOCOL = b"HTTP/1."
 _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _NO_CONTENT = 204
@@ -31,12 +44,28 @@ _BODILESS = frozenset({_NO_CONTENT, 304})  # RFC 9110, section 6.4.1
 # A line may end with a bare LF (RFC 9112, section 2.2). A bare CR or a NUL has no place in one.
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9112, section 5
+# A name with blanks in it or behind it, which servers send and programs read differently.
+_SPACED = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*):([^\r\n\0]*)\r?\n"
+)
+_FRAMING = frozenset(
+    {"content-length", "transfer-encoding"}
+)  # never read from anything but a plain line
 _FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
 
 
 class Malformed(HTTPException):
-    """The response breaks the rules; the message quotes nothing of it."""
+    """The response breaks the rules, whatever might follow; the message quotes nothing of it.
+
+    `status` is that of the response, where its status line was read.
+    """
+
+    status: int | None = None
+
+
+class Cut(HTTPException):
+    """The response ends before it is complete; the message quotes nothing of it."""
 
 
 class Head:
@@ -49,6 +78,8 @@ class Head:
     __slots__ = ("chunked", "headers", "length", "persistent", "status")
 
     def __init__(self, status: int, minor: int, headers: Headers, *, bodiless: bool) -> None:
+        if status == _SWITCHING_PROTOCOLS:
+            raise Malformed("the peer switched protocols without being asked to")
         self.status = status
         self.headers = headers
         self.chunked = "transfer-encoding" in headers
@@ -82,39 +113,64 @@ def write_head(request: Request) -> bytes:
 
 def read_head(reader: BufferedReader, method: str) -> Head:
     """Read up to the end of the final response's headers; interim responses are skipped, the body is left unread."""
-    left = _MAX_HEAD
+    left = MAX_HEAD
     while True:
-        line = reader.readline(min(left, MAX_LINE))
+        limit = min(left, MAX_LINE)
+        line = reader.readline(limit)
         match = _STATUS.fullmatch(line)
         if match is None:
-            raise Malformed("there is no status line")
-        fields, left = _fields(reader, left - len(line))
-        headers = Headers.of(fields)
+            if not _PROTOCOL.startswith(line[: len(_PROTOCOL)]):
+                raise Malformed("it is not HTTP/1.1")
+            raise unmatched(line, limit, "the status line is malformed")
         status = int(match[2])
-        if status == _SWITCHING_PROTOCOLS:
-            raise Malformed("the peer switched protocols without being asked to")
-        # Taken for the final one, an interim response (RFC 9110, section 15.2) would make the final one the next
-        # call's.
-        if status >= _FIRST_FINAL:
-            bodiless = method == "HEAD" or status in _BODILESS
-            return Head(status, int(match[1]), headers, bodiless=bodiless)
+        try:
+            fields, left, plain = _fields(reader, left - len(line))
+            # Taken for the final one, an interim response (RFC 9110, section 15.2) would make the final one the next
+            # call's.
+            if status >= _FIRST_FINAL or status == _SWITCHING_PROTOCOLS:
+                bodiless = method == "HEAD" or status in _BODILESS
+                head = Head(status, int(match[1]), Headers.of(fields), bodiless=bodiless)
+                head.persistent = head.persistent and plain
+                return head
+        except Malformed as error:
+            error.status = status
+            raise
 
 
-def _fields(reader: BufferedReader, left: int) -> tuple[list[tuple[str, str]], int]:
+def unmatched(line: bytes, limit: int, reason: str) -> Malformed | Cut:
+    """Say what a line is that was read up to `limit` bytes and does not match: malformed for a reason, or cut off."""
+    if line.endswith(b"\n"):
+        return Malformed(reason)
+    if len(line) < limit:
+        return Cut("the response is incomplete")
+    return Malformed(f"a line is longer than {MAX_LINE} bytes, or all are than {MAX_HEAD}")
+
+
+def _fields(reader: BufferedReader, left: int) -> tuple[list[tuple[str, str]], int, bool]:
     fields: list[tuple[str, str]] = []
+    plain = True
     for _ in range(MAX_FIELDS + 1):
-        line = reader.readline(min(left, MAX_LINE))
+        limit = min(left, MAX_LINE)
+        line = reader.readline(limit)
         left -= len(line)
         if line in {b"\r\n", b"\n"}:
-            return fields, left
+            return fields if plain else with_token_names(fields), left, plain
         if match := FIELD.fullmatch(line):
             fields.append((match[1].decode(), _value(match[2])))
-        elif fields and (match := _FOLD.fullmatch(line)):
+            continue
+        # From here on, a field is not what it should be; that of a framing field cannot be trusted.
+        if fields and (match := _FOLD.fullmatch(line)):
             name, value = fields[-1]
-            fields[-1] = (name, f"{value} {_value(match[1])}")
+            fields[-1] = (name, f"{value} {_value(match[1])}".strip(" "))
+        elif match := _SPACED.fullmatch(line):
+            plain = False
+            name = _value(match[1])
+            fields.append((name, _value(match[2])))
         else:
-            break
-    raise Malformed("the header section is malformed")
+            raise unmatched(line, limit, "a header field is malformed")
+        if name.lower() in _FRAMING:
+            raise Malformed("a header field that frames the body is malformed")
+    raise Malformed(f"there are more than {MAX_FIELDS} header fields")
 
 
 def _value(raw: bytes) -> str:

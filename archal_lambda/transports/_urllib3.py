@@ -16,6 +16,7 @@ from typing import TypedDict
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_match_hostname import CertificateError as WrongHost
 from urllib3.util.wait import wait_for_read
 
 from archal_lambda.core.records import Transfer
@@ -24,15 +25,17 @@ from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import (
+    CertificateError,
     ConnectError,
     ConnectionLost,
+    ProtocolError,
     RequestTimeout,
     ResponseTooLarge,
     TransportError,
 )
 from archal_lambda.transports._body import TooLarge, read_body
 from archal_lambda.transports._connection import CancelHandle, Connection
-from archal_lambda.transports._http1 import Malformed, read_head, write_head
+from archal_lambda.transports._http1 import Cut, Malformed, read_head, write_head
 from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
 from archal_lambda.transports._tls import Once, tls_context
 
@@ -84,7 +87,7 @@ class UrllibTransport:
                 connection.sock = self._connect(connection, base, deadline)
             connection.begin(deadline, timeout.read)
             response, seconds = self._converse(connection, request)
-        except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
+        except (OSError, HTTPException, urllib3.exceptions.HTTPError, WrongHost) as error:
             failure = _translated(error, connection, request)
             # Other errors quote what the peer said, and the frames of each contain parts of it.
             cause = error.with_traceback(None) if isinstance(error, OSError) else None
@@ -135,7 +138,11 @@ class UrllibTransport:
         connection.enter("headers")
         head = read_head(connection.reader, request.method)
         connection.enter("body")
-        content = read_body(head, connection.reader, self._max_bytes)
+        try:
+            content = read_body(head, connection.reader, self._max_bytes)
+        except Malformed as error:
+            error.status = head.status
+            raise
         response = Response.of(head.status, head.headers, content, request, connection.transfer())
         if not head.persistent or broken or connection.leftover():
             return response, 0.0
@@ -188,10 +195,14 @@ def _translated(error: Exception, connection: Connection, request: Request) -> T
     )
     if isinstance(error, TooLarge):
         return ResponseTooLarge(limit=error.args[0], **facts)
+    if isinstance(error, Malformed):
+        return ProtocolError(f"response refused: {error}", status_code=error.status, **facts)
     if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         return RequestTimeout(f"timed out ({phase})", phase=phase, **facts)
     if phase in {"resolve", "connect", "tls"}:
-        return ConnectError(f"no connection: {_reason(error)}", **facts)
+        refused = isinstance(error, ssl.SSLCertVerificationError | WrongHost)
+        failure = CertificateError if refused else ConnectError
+        return failure(f"no connection: {_reason(error)}", **facts)
     return ConnectionLost(f"connection lost: {_reason(error)}", **facts)
 
 
@@ -205,12 +216,14 @@ class _Facts(TypedDict):
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not accepted: {getattr(error, 'verify_message', 'no reason given')}"
+    if isinstance(error, WrongHost):  # by urllib3 itself, where OpenSSL is older than 1.1.1l
+        return "certificate not accepted: it is for another host"
     if isinstance(error, ssl.SSLError):
         # Errors that Python code raises have no reason.
         return f"TLS: {getattr(error, 'reason', None) or type(error).__name__}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, Malformed):
+    if isinstance(error, Cut):
         return str(error)
     # Other messages may quote what the peer sent.
     return type(error).__name__

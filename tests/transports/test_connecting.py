@@ -8,6 +8,7 @@ import struct
 import threading
 
 import pytest
+import urllib3.util.ssl_
 from support.faults.client import Site, clones_at
 from support.faults.server import (
     answer,
@@ -25,7 +26,13 @@ from support.faults.tls import dripped_handshake
 from urllib3.util.wait import wait_for_read
 
 from archal_lambda import Deadline, Request, Timeout
-from archal_lambda.errors import ConfigurationError, ConnectError, ConnectionLost, RequestTimeout
+from archal_lambda.errors import (
+    CertificateError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+)
 from archal_lambda.transports._tls import tls_context
 from archal_lambda.transports._urllib3 import UrllibTransport
 
@@ -215,11 +222,11 @@ def test_a_post_that_was_not_sent_is_tried_again(plain_site, authority, name):
 
 
 @pytest.mark.parametrize("certificate", ["wrong_host", "expired", "untrusted"])
-def test_a_bad_certificate_is_a_connect_error(plain_site, authority, certificate):
-    """A certificate for another host, out of date or of an unknown CA: nothing is sent."""
+def test_a_bad_certificate_is_an_error_of_its_own(plain_site, authority, certificate):
+    """A certificate for another host, out of date or of an unknown CA: nothing is sent, nothing tried again."""
     here = plain_site([serve], tls=getattr(authority, certificate), ca_file=authority.file)
-    error = here.fail(error=ConnectError)
-    assert (error.sent, error.attempts) == (False, 2)
+    error = here.fail(error=CertificateError)
+    assert (error.sent, error.attempts, here.server.connections) == (False, 1, 1)
     assert "certificate not accepted" in str(error)
     assert not here.server.requests
 
@@ -227,8 +234,18 @@ def test_a_bad_certificate_is_a_connect_error(plain_site, authority, certificate
 def test_the_systems_authorities_are_the_default(plain_site, authority):
     """Our CA is not among them."""
     here = plain_site([serve], tls=authority.trusted)
-    error = here.fail(error=ConnectError)
+    error = here.fail(error=CertificateError)
     assert "certificate not accepted" in str(error)
+
+
+def test_a_certificate_for_another_host_is_found_out_by_urllib3_too(
+    plain_site, authority, monkeypatch
+):
+    """With an old OpenSSL it compares names itself, and raises an error that is neither the system's nor its own."""
+    monkeypatch.setattr(urllib3.util.ssl_, "HAS_NEVER_CHECK_COMMON_NAME", False)
+    here = plain_site([serve], tls=authority.wrong_host, ca_file=authority.file)
+    error = here.fail(error=CertificateError)
+    assert (error.sent, error.attempts, here.server.requests) == (False, 1, [])
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])

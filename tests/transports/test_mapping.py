@@ -10,18 +10,23 @@ import ssl
 
 import pytest
 import urllib3.exceptions
+import urllib3.util.ssl_match_hostname
 from support.faults.client import ECHO
 from support.faults.server import good
 
 from archal_lambda.errors import (
+    CertificateError,
     ConnectError,
     ConnectionLost,
+    ProtocolError,
     RequestTimeout,
     ResponseTooLarge,
     TransportError,
 )
 from archal_lambda.transports import _body, _http1, _urllib3
 from archal_lambda.transports._connection import Connection
+
+WrongHost = urllib3.util.ssl_match_hostname.CertificateError
 
 
 def subclasses(base, *modules):
@@ -39,6 +44,7 @@ FAILURES = [
     *subclasses(http.client.HTTPException, http.client, _body, _http1),
     *subclasses(ssl.SSLError, ssl),
     *subclasses(OSError, builtins),
+    WrongHost,
 ]
 TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
 # After these the answer is still looked for.
@@ -49,7 +55,7 @@ def made(cls):
     """Make an error without its constructor, which may want a pool or a response."""
     error = cls.__new__(cls)
     # The words of the operating system, and our own, are no secret; those of all others may be the peer's.
-    ours = issubclass(cls, OSError | _http1.Malformed | _body.TooLarge)
+    ours = issubclass(cls, OSError | _http1.Malformed | _http1.Cut | _body.TooLarge)
     Exception.__init__(error, "in plain words" if ours else ECHO)
     return error
 
@@ -57,8 +63,12 @@ def made(cls):
 def expected(cls, phase):
     if issubclass(cls, _body.TooLarge):
         return ResponseTooLarge
+    if issubclass(cls, _http1.Malformed):
+        return ProtocolError
     if issubclass(cls, TIMEOUTS):
         return RequestTimeout
+    if phase == "connecting" and issubclass(cls, ssl.SSLCertVerificationError | WrongHost):
+        return CertificateError
     return ConnectError if phase == "connecting" else ConnectionLost
 
 
