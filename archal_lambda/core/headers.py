@@ -48,7 +48,7 @@ _CONNECTION_LEVEL = frozenset(
 
 
 class _HeadersDraft:
-    __slots__ = ("_index", "pairs")
+    __slots__ = ("_index", "_pairs")
 
 
 class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
@@ -56,15 +56,12 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
     Args:
         pairs: Names and values in the order they are sent or came.
-
-    Attributes:
-        pairs: Every field as it stands, repeated ones repeated.
     """
 
     __module__ = "archal_lambda"
     __slots__ = ()
 
-    pairs: tuple[tuple[str, str], ...]
+    _pairs: tuple[tuple[str, str], ...] | bytes  # bytes are lines that nobody has looked at yet
     _index: dict[str, str] | None
 
     @guarded
@@ -76,9 +73,27 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it."""
         draft: Any = _HeadersDraft()
-        draft.pairs = tuple(pairs)
-        draft._index = None  # noqa: SLF001 - a field of what it becomes
+        draft._pairs = tuple(pairs)  # noqa: SLF001 - a field of what it becomes
+        draft._index = None  # noqa: SLF001 - the same
         return cls.seal(draft)
+
+    @classmethod
+    def of_lines(cls, lines: bytes) -> Self:
+        """Make headers of checked lines as they came, each with its end; they are taken apart when somebody looks."""
+        draft: Any = _HeadersDraft()
+        draft._pairs = lines  # noqa: SLF001 - a field of what it becomes
+        draft._index = None  # noqa: SLF001 - the same
+        return cls.seal(draft)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every field as it stands, repeated ones repeated."""
+        pairs = self._pairs
+        if isinstance(pairs, bytes):
+            lines = (line.partition(":") for line in pairs.decode("latin-1").split("\r\n")[:-1])
+            pairs = tuple((name, value.strip(" \t")) for name, _, value in lines)
+            _remember_pairs(self, pairs)  # as with the index below
+        return pairs
 
     @guarded
     def get_all(self, name: str) -> list[str]:
@@ -168,6 +183,9 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
 # Set past the value itself, which refuses: a slot has its own way to be set.
 _remember: Callable[[Headers, dict[str, str]], None] = vars(_HeadersDraft)["_index"].__set__
+_remember_pairs: Callable[[Headers, tuple[tuple[str, str], ...]], None] = vars(_HeadersDraft)[
+    "_pairs"
+].__set__
 
 
 def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import io
 import zlib
 
 import h11
 
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._http1 import Cut, Malformed, read_head
+from archal_lambda.transports._http1 import Cut, Malformed, Received, read_head, read_usual
 
 LIMIT = 100_000  # bytes of a body
 
@@ -34,20 +33,47 @@ class Refused:
     early: bool
 
 
-def ours(method, data):
-    """Read with our reader, from a peer that says this and closes."""
-    reader = io.BufferedReader(io.BytesIO(data), 64)
+def ours(method, data, piece=64):
+    """Read with our reader, line by line, from a peer that says this in pieces and closes."""
+    received = Received()
+    pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
     try:
-        head = read_head(reader, method)
-        body = read_body(head, reader, LIMIT)
+        head = _driven(read_head(received, method), received, pieces)
+        body = bytearray()
+        _driven(read_body(head, received, LIMIT), received, pieces, body)
     except Malformed as error:
         return Refused(str(error), early=True)
     except TooLarge:
         return Refused("too large", early=True)
     except Cut as error:
         return Refused(str(error), early=False)
-    pairs = head.headers.pairs
-    return Read(head.status, _plain(pairs), body, reader.read(), head.persistent)
+    rest = (received.some(len(data)) or b"") + b"".join(pieces)
+    return Read(head.status, _plain(head.headers.pairs), bytes(body), rest, head.persistent)
+
+
+def shortcut(method, data):
+    """Read with the shortcut for usual responses, as far as it goes; None where it leaves the response alone."""
+    usual = read_usual(data, method)
+    if usual is None:
+        return None
+    head, start = usual
+    end = start + head.length
+    body, rest = data[start:end], data[end:]
+    if len(data) < end or head.length > LIMIT:
+        return None
+    return Read(head.status, _plain(head.headers.pairs), body, rest, head.persistent), head.hint
+
+
+def _driven(steps, received, pieces, body=None):
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        if step is not None:
+            body += step
+        else:
+            received.feed(pieces.pop(0) if pieces else b"")
 
 
 def theirs(method, data):

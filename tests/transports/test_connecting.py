@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import socket
-import struct
 import threading
 
 import pytest
@@ -23,7 +21,6 @@ from support.faults.server import (
     serve,
 )
 from support.faults.tls import dripped_handshake
-from urllib3.util.wait import wait_for_read
 
 from archal_lambda import Deadline, Request, Timeout
 from archal_lambda.errors import (
@@ -33,7 +30,6 @@ from archal_lambda.errors import (
     ConnectionLost,
     RequestTimeout,
 )
-from archal_lambda.transports._tls import tls_context
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.2
@@ -293,16 +289,3 @@ def test_a_peer_that_accepts_and_resets_is_lost(plain_site):
     here = plain_site(by_connection([lambda conn: conn.sock.recv(1), reset], [serve]))
     error = here.fail(error=ConnectionLost)
     assert (error.sent, error.attempts, here.server.connections) == (True, 1, 1)
-
-
-def test_a_socket_that_is_reset_before_its_handshake_is_closed(authority):
-    """Python itself leaves it to the garbage collector, which warns; here that is an error."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        peer, _ = listener.accept()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        peer.close()
-        wait_for_read(client, timeout=5)
-        with pytest.raises(ConnectionResetError):
-            tls_context(authority.file).wrap_socket(client, server_hostname="localhost")
-    gc.collect()
