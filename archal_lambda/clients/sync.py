@@ -103,8 +103,10 @@ class Clone(Verbs[Response]):
             ValueError: If the request has a header that is the settings' to give; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
-        return self._driver.run(steps)
+        return self._driver.run(self._exchange(request))
+
+    def _exchange(self, request: Request) -> flow.Flow[Response]:
+        return flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
 
     @guarded
     def check(self, request: Request) -> None:
@@ -224,7 +226,7 @@ class Clones(CloneCollection[Clone]):
         max_concurrency: int = 8,
         timeout: float | None = None,
     ) -> list[Response | ArchalError]:
-        """Make calls side by side, on threads, under one deadline.
+        """Make calls side by side, under one deadline; on this thread, unless the transport is yours.
 
         Args:
             calls: Clone names and requests.
@@ -248,14 +250,8 @@ class Clones(CloneCollection[Clone]):
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
 
-        def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
-            clone, request = call
-            try:
-                return clone.send(request)
-            except ArchalError as error:
-                return error
-
-        return gather(outcome, ready, max_concurrency) if ready else []
+        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 - its own clones
+        return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""
