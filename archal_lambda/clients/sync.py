@@ -250,7 +250,8 @@ class Clones(CloneCollection[Clone]):
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
 
-        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 - its own clones
+        # Clones of its own making.
+        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:

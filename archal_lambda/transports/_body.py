@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Generator, Iterator
+from typing import Any
 
 from archal_lambda.transports._http1 import (
     FIELD,
@@ -155,7 +156,7 @@ class _Undone:
     def __init__(self, coding: str, ends_early: type[Malformed | Cut]) -> None:
         self._coding = coding
         self._ends_early = ends_early
-        self._stream: zlib._Decompress | None = None
+        self._stream: Any = None  # a `decompressobj`, whose type has no public name
         self._streams = 0
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -176,7 +177,7 @@ class _Undone:
         if self._stream is not None and not self._stream.eof:
             raise self._ends_early("the coded body is incomplete")
 
-    def _next(self, first: int) -> zlib._Decompress:
+    def _next(self, first: int) -> Any:  # noqa: ANN401 - as above
         # gzip may hold several streams (RFC 1952, section 2.2), deflate is one.
         if self._streams and self._coding == "deflate":
             raise Malformed(_MISCODED)

@@ -44,7 +44,10 @@ class Connection:
         self.sent = False
         self.reused = False
         self._tls: ssl.SSLObject | None = None
-        self._incoming = self._outgoing = None
+        self._incoming: ssl.MemoryBIO | None = None
+        self._outgoing: ssl.MemoryBIO | None = None
+        self._trust: Trust | None = None
+        self._origin = ""
         self._bytes_sent = 0
         self._bytes_received = 0
         self._marks: list[tuple[Phase, float]] = []
@@ -68,7 +71,7 @@ class Connection:
             incoming, outgoing, server_hostname=name, session=trust.session(origin)
         )
         self._tls, self._incoming, self._outgoing = tls, incoming, outgoing
-        self._remember = lambda: trust.remember(origin, tls.session)
+        self._trust, self._origin = trust, origin
         while True:
             try:
                 tls.do_handshake()
@@ -139,8 +142,10 @@ class Connection:
         """Tell whether more came with what was read: the connection is out of step, or at its end."""
         if self._tls is None or self._incoming is None:
             return False
-        if not self.reused:
-            self._remember()  # now: its tickets come with the first response
+        if self._trust is not None and not self.reused:
+            self._trust.remember(
+                self._origin, self._tls.session
+            )  # its tickets come with a response
         if not (self._incoming.pending or self._tls.pending()):
             return False
         try:
@@ -172,17 +177,19 @@ class Connection:
 
     def _push(self, data: bytes) -> Steps[None]:
         sock = self._socket()
-        view = memoryview(data)
-        while view:
+        rest: bytes | memoryview = data
+        while True:
             try:
-                sent = sock.send(view)
+                sent = sock.send(rest)
             except BlockingIOError:
-                if not (yield Wait((sock,), self._left(), write=True)):
-                    raise TimeoutError("the peer took nothing for too long") from None
-                continue
-            view = view[sent:]
+                sent = 0
             if self._tls is None:
                 self._bytes_sent += sent
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
+            if not (yield Wait((sock,), self._left(), write=True)):
+                raise TimeoutError("the peer took nothing for too long")
 
     def _flush(self) -> Steps[None]:
         if self._outgoing is not None and self._outgoing.pending:

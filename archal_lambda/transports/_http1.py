@@ -63,10 +63,12 @@ _FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
 
 
-# One usual field: it says nothing of the frame, nor of the connection but that it is kept.
+# Usual fields: they say nothing of the frame, nor of the connection but that it is kept. Names that could are told by
+# their first letter, which spares all others a second look.
 _OTHER = rb"""(?:
-    (?!(?i:content-length|content-encoding|transfer-encoding|connection):)
-    [!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
+    (?![CcTt])[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
+    | (?!(?i:content-length|content-encoding|transfer-encoding|connection):)
+      [!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
     | (?i:connection):[ \t]*+(?i:keep-alive)[ \t]*+\r\n
 )*+"""
 # Final, with a body, of HTTP/1.1, every line end written out, one plain length and no coding. The second plus of `*+`
@@ -186,7 +188,7 @@ def _framed(status: int, minor: int, headers: Headers, *, bodiless: bool) -> Hea
 def write_head(request: Request) -> bytes:
     """Write the request line and the headers of a prepared request."""
     host = "" if request.base is None else request.base.netloc
-    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.pairs)
+    fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers.pairs])
     head = f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
     return head.encode("latin-1")
 

@@ -52,6 +52,8 @@ def _poll(wait: Wait) -> Sequence[socket.socket]:
     for sock in wait.socks:
         poller.register(sock, event)
     ready = poller.poll(wait.seconds * 1000)
+    if not ready:
+        return ()
     if len(ready) == len(wait.socks):
         return wait.socks
     numbers = {number for number, _ in ready}
@@ -59,7 +61,8 @@ def _poll(wait: Wait) -> Sequence[socket.socket]:
 
 
 def _select(wait: Wait) -> Sequence[socket.socket]:
-    readers, writers = ([], wait.socks) if wait.write else (wait.socks, [])
+    nothing: Sequence[socket.socket] = ()
+    readers, writers = (nothing, wait.socks) if wait.write else (wait.socks, nothing)
     # On Windows a connection that is refused is told of as an exception.
     found = select.select(readers, writers, writers, wait.seconds)
     return [sock for sock in wait.socks if any(sock in ready for ready in found)]
