@@ -34,7 +34,7 @@ _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _SAYINGS = [
     (re.compile(r"Object (missing required field `[^`]+`)"), r"\1"),
     (re.compile(r"Expected (.+)"), r"expected \1"),
-    (re.compile(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"expected a \1"),
+    (re.compile(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"not a valid \1"),
     (re.compile(r"(?:Integer value|Number|Timestamp|Duration) (?:is )?out of range *"), "expected a value in range"),
     (re.compile(r"Invalid (?:enum )?value .*", re.DOTALL), "expected one of the allowed values"),
     (re.compile(r"Object contains unknown field .*", re.DOTALL), "expected no unknown field"),
@@ -185,7 +185,7 @@ def _misshapen(what: str, error: msgspec.ValidationError, source: _Source | None
         for pattern, saying in _SAYINGS:
             said = pattern.fullmatch(text)
             if said:
-                key = "of a key, " if found and found["key"] else ""
+                key = "in a key, " if found and found["key"] else ""
                 return DecodeError(
                     f"{reason}: {key}{said.expand(saying)}",
                     path=path,

@@ -205,25 +205,28 @@ def _message(body: Body) -> str:
     if not isinstance(body, dict):
         return ""
     error, first = body.get("error"), _first(body.get("errors"))
+    coded = "code" in body  # which is shown by itself
     for found in (
         body.get("message"),
         _part(error, "message"),  # Stripe, Google
         body.get("error_description"),  # OAuth
         body.get("msg"),  # Supabase Auth
-        None
-        if "code" in body or "error" in body
-        else body.get("detail"),  # Sentry; Archal's is for people
+        None if coded or error else body.get("detail"),  # Sentry
         _first(body.get("errorMessages")),  # Jira
         None if _part(first, "field") else _part(first, "message"),  # Linear
-        error,  # Slack, GitLab
+        None if coded else error,  # Slack, GitLab
     ):
         if isinstance(found, str) and found.strip():
             return found
     return ""
 
 
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
 def _first(value: object) -> object:
-    return value[0] if isinstance(value, list) and value else None  # pyright: ignore[reportUnknownVariableType] - JSON
+    return next(iter(_list(value)), None)
 
 
 def _part(value: object, name: str) -> object:
@@ -246,10 +249,8 @@ def _shown(text: str) -> str:
 
 def _codes(body: Body) -> str:
     """Name fields and what is wrong with each, as GitHub does; never the value of one."""
-    several: Any = _part(body, "errors")
     found: list[str] = []
-    entries: list[Any] = several[:_MAX_CODES] if isinstance(several, list) else []
-    for one in entries:
+    for one in _list(_part(body, "errors"))[:_MAX_CODES]:
         field, code = _part(one, "field"), _part(one, "code")
         if isinstance(code, str) and _PLAIN_WORD.fullmatch(code):
             plain = isinstance(field, str) and _PLAIN_WORD.fullmatch(field)
