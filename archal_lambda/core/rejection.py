@@ -244,7 +244,7 @@ def _shown(text: str) -> str:
     if all(word == _LEFT_OUT for word in shown):
         return ""
     line = " ".join(shown)
-    return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE]}{_LEFT_OUT}"
+    return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE].rstrip()}{_LEFT_OUT}"
 
 
 def _codes(body: Body) -> str:
