@@ -13,7 +13,7 @@ no error here may contain a token, a header value, a body or a query string in i
     │   ├── ProtocolError                   .status_code
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
-    ├── DecodeError (ValueError)            .path
+    ├── DecodeError (ValueError)            .path .field .method .url .status_code
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
@@ -21,7 +21,7 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── PermissionDeniedError           403
         ├── NotFoundError                   404
         ├── UpgradeRequiredError            426
-        ├── RateLimitError                  429
+        ├── RateLimitError                  429, or 403 for a spent rate limit
         ├── ServerError                     5xx
         │   └── TeardownFailedError         502 on DELETE of a session
         └── RouteRejectedError              Archal refused the call before the clone saw it
@@ -243,16 +243,35 @@ class ResponseTooLarge(TransportError):  # noqa: N818 - the same
 
 
 class DecodeError(ArchalError, ValueError):
-    """A response does not contain what was asked of it.
+    """A response, or an event, does not contain what was asked of it.
 
     Args:
-        reason: What is wrong, without any value of the body.
+        reason: What is wrong and what was expected, without any value of the body.
         path: Where in the body, as `$.field[0]`; `$` when the whole body is at fault.
+        field: The field at fault, where it is one: the last name of the path, or the one that is missing there.
+        method: The HTTP method of the call; empty where no response was read.
+        url: The address without query; empty like `method`.
+        status_code: The status of the response; None like `method`.
     """
 
-    def __init__(self, reason: str, *, path: str = "$") -> None:
-        super().__init__(f"{reason} at {path}")
+    def __init__(  # noqa: PLR0913 - an error states all its facts, each by name
+        self,
+        reason: str,
+        *,
+        path: str = "$",
+        field: str | None = None,
+        method: str = "",
+        url: str = "",
+        status_code: int | None = None,
+    ) -> None:
+        where = f"{method} {url}: ".lstrip(" :")
+        status = "" if status_code is None else f"status {status_code}: "
+        super().__init__(f"{where}{status}{reason} at {path}")
         self.path = path
+        self.field = field
+        self.method = method
+        self.url = url
+        self.status_code = status_code
 
 
 class SessionEndedError(ArchalError):
@@ -318,6 +337,11 @@ class _FailedResponse(Protocol):
         """Decode the body into a type."""
         ...
 
+    @property
+    def error_message(self) -> str:
+        """The words in which the failure is told, for logs."""
+        ...
+
     def error_field(self, name: str) -> str | None:
         """Read a string of the error envelope."""
         ...
@@ -327,7 +351,7 @@ class StatusError(ArchalError):
     """The status of the response says that the call failed.
 
     Args:
-        response: The `Response`; its body stays out of the message.
+        response: The `Response`; of its body, the message contains `Response.error_message` and a code that is a word.
         method: The HTTP method of the call.
         url: The address without query.
     """
@@ -339,7 +363,10 @@ class StatusError(ArchalError):
         self.code = response.error_field("code")
         self.detail = response.error_field("detail") or response.error_field("message")
         code = f" ({self.code})" if self.code and _PLAIN_CODE.fullmatch(self.code) else ""
-        super().__init__(f"{method} {url}: ".lstrip(" :") + f"status {self.status_code}{code}")
+        told = response.error_message
+        said = f": {told}" if told else ""
+        where = f"{method} {url}: ".lstrip(" :")
+        super().__init__(f"{where}status {self.status_code}{code}{said}")
 
 
 class BadRequestError(StatusError):
@@ -363,7 +390,7 @@ class UpgradeRequiredError(StatusError):
 
 
 class RateLimitError(StatusError):
-    """429: too many requests; `.retry_after` may say for how long."""
+    """429, or 403 for a rate limit that is spent: too many requests; `.retry_after` may say for how long to wait."""
 
 
 class ServerError(StatusError):

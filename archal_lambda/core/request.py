@@ -10,10 +10,10 @@ import msgspec
 
 from archal_lambda._version import __version__
 from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
-from archal_lambda.core.json import encode
+from archal_lambda.core.json import encode_finite
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
-from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_params
+from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
 from archal_lambda.core.values import Immutable
 
 __all__ = ["CallOptions", "Request"]
@@ -49,7 +49,9 @@ class Request(Immutable, _RequestDraft, init=False):
         path: Path relative to a base URL, with an optional query.
         params: Query parameters, added to those in `path`. A list repeats its key; None is left out.
         json: Body: anything msgspec encodes, sent as `application/json`.
-        form: Body: fields, sent as `application/x-www-form-urlencoded`.
+        form: Body: fields, sent as `application/x-www-form-urlencoded`. A list repeats its key; a mapping, and a list
+            that contains one or another list, is written as `metadata[key]` and `items[0][price]`. None is left out,
+            and so is what is empty.
         content: Body: bytes or text as they are.
         headers: Further headers.
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
@@ -58,7 +60,7 @@ class Request(Immutable, _RequestDraft, init=False):
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
-            comes with an `Authorization` header, or a text contains a lone surrogate.
+            comes with an `Authorization` header, a text contains a lone surrogate, or a number is NaN or infinite.
         TypeError: If an argument has a type that cannot be sent.
     """
 
@@ -186,9 +188,9 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
     if (json is not None) + (form is not None) + (content is not None) > 1:
         raise ValueError("give at most one of json, form and content")
     if json is not None:
-        return encode(json), "application/json"
+        return encode_finite(json, what="json"), "application/json"
     if form is not None:
-        return encode_params(form, what="form").encode(), "application/x-www-form-urlencoded"
+        return encode_form(form).encode(), "application/x-www-form-urlencoded"
     if content is None:
         return b"", ""
     if isinstance(content, str):

@@ -263,7 +263,7 @@ def test_a_failure_has_the_type_of_its_status(method, flow, status, cls):
         play(flow(), *[response] * 3)
     assert type(caught.value) is cls
     assert str(caught.value).startswith(f"{method} /api/sessions")
-    assert str(caught.value).endswith(f": status {status} (some_code)")
+    assert str(caught.value).endswith(f": status {status} (some_code): m")
 
 
 def test_a_success_without_a_session_is_a_decode_error():
