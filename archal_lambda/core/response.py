@@ -11,10 +11,11 @@ from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from archal_lambda import errors
+from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
 from archal_lambda.core.headers import HeaderInput, Headers
 from archal_lambda.core.json import decode, decode_plain, encode
 from archal_lambda.core.records import Transfer
-from archal_lambda.core.rejection import Body, error_body, error_message, is_rate_limit, rejected_by
+from archal_lambda.core.rejection import is_rate_limit, rejected_by
 from archal_lambda.core.request import Request
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.values import Immutable
@@ -217,6 +218,14 @@ class Response(Immutable, _ResponseDraft, init=False):
         each word that may be a value or a credential, is left out; so are values of fields.
         """
         return error_message(self._error_body())
+
+    @property
+    def error_code(self) -> str | None:
+        """The machine-readable code of a failure, for logs: `code`, `error`, `error.code` or `error.type` of its body.
+
+        None where none of them is of small letters and underscores alone, which can be no credential.
+        """
+        return error_code(self._error_body())
 
     def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
         """Decode the body as plain Python values.

@@ -208,10 +208,10 @@ def test_an_envelope_is_looked_for_in_64_kilobytes():
 
 def test_the_envelope_is_decoded_once(monkeypatch):
     """Judging, naming the error and renewing all look into it."""
-    from archal_lambda.core import rejection  # noqa: PLC0415 - to count
+    from archal_lambda.core import error_bodies  # noqa: PLC0415 - to count
 
     seen = []
-    decode = rejection.decode_plain
+    decode = error_bodies.decode_plain
     monkeypatch.setattr(
         rejection, "decode_plain", lambda content: seen.append(1) or decode(content)
     )
