@@ -213,7 +213,7 @@ def test_the_envelope_is_decoded_once(monkeypatch):
     seen = []
     decode = error_bodies.decode_plain
     monkeypatch.setattr(
-        rejection, "decode_plain", lambda content: seen.append(1) or decode(content)
+        error_bodies, "decode_plain", lambda content: seen.append(1) or decode(content)
     )
     response = Response(401, json=OWN | {"message": MARK.decode()})
     for _ in range(3):
