@@ -12,6 +12,7 @@ no error here may contain a token, a header value, a body or a query string in i
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path
+    ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
@@ -40,6 +41,7 @@ __all__ = [
     "ConnectionLost",
     "DecodeError",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
     "Phase",
     "RateLimitError",
@@ -210,6 +212,18 @@ class DecodeError(ArchalError, ValueError):
     def __init__(self, reason: str, *, path: str = "$") -> None:
         super().__init__(f"{reason} at {path}")
         self.path = path
+
+
+class PageLimitError(ArchalError):
+    """A list goes on behind the last page that may be fetched.
+
+    Args:
+        limit: The number of pages that were fetched.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the list has more than {limit} pages; max_pages sets another limit")
+        self.limit = limit
 
 
 class SessionEndedError(ArchalError):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Self, TypeVar, cast
 
 from archal_lambda import errors
-from archal_lambda.core.headers import HeaderInput, Headers
+from archal_lambda.core.headers import HeaderInput, Headers, next_link
 from archal_lambda.core.json import decode, decode_plain, encode
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.request import Request
@@ -155,6 +155,11 @@ class Response(Immutable, _ResponseDraft):
         if value.isascii() and value.isdigit():
             return float(value)
         return _seconds_between(self.headers.get("date", ""), value) if value else None
+
+    @property
+    def next_page(self) -> str | None:
+        """The target of the `Link` to the next page (RFC 8288) as it stands there, else None; see `Clone.paginate`."""
+        return next_link(self.headers.get("link", ""))
 
     @property
     def rejected_by(self) -> str | None:
