@@ -22,7 +22,7 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── UpgradeRequiredError            426
         ├── RateLimitError                  429
         ├── ServerError                     5xx
-        │   └── TeardownFailedError         502 on DELETE of a session
+        │   └── TeardownFailedError         a session was not stopped: it may still run
         └── RouteRejectedError              Archal refused the call before the clone saw it
 """
 
@@ -342,7 +342,26 @@ class ServerError(StatusError):
 
 
 class TeardownFailedError(ServerError):
-    """502 on DELETE of a session: it may still run, and be billed."""
+    """A session could not be stopped: it may still run, and be billed. The cause is behind it.
+
+    Args:
+        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
+            `.status_code` 0.
+        method: The HTTP method of the call.
+        url: The address without query.
+    """
+
+    response: _FailedResponse | None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, why: _FailedResponse | TransportError, *, method: str = "", url: str = ""
+    ) -> None:
+        if not isinstance(why, TransportError):
+            super().__init__(why, method=method, url=url)
+            return
+        ArchalError.__init__(self, f"{why}; the session may still run")
+        self.response = self.retry_after = self.code = self.detail = None
+        self.status_code = 0
 
 
 class RouteRejectedError(StatusError):
