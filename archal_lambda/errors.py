@@ -14,6 +14,7 @@ no error here may contain a token, a header value, a body or a query string in i
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path .field .method .url .status_code
+    ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
@@ -23,7 +24,7 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── UpgradeRequiredError            426
         ├── RateLimitError                  429, or 403 for a spent rate limit
         ├── ServerError                     5xx
-        │   └── TeardownFailedError         502 on DELETE of a session
+        │   └── TeardownFailedError         a session was not stopped: it may still run
         └── RouteRejectedError              Archal refused the call before the clone saw it
 """
 
@@ -43,6 +44,7 @@ __all__ = [
     "ConnectionLost",
     "DecodeError",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
     "Phase",
     "ProtocolError",
@@ -274,6 +276,18 @@ class DecodeError(ArchalError, ValueError):
         self.status_code = status_code
 
 
+class PageLimitError(ArchalError):
+    """A list goes on behind the last page that may be fetched.
+
+    Args:
+        limit: The number of pages that were fetched.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the list has more than {limit} pages; max_pages sets another limit")
+        self.limit = limit
+
+
 class SessionEndedError(ArchalError):
     """A session ended or failed while it was waited for.
 
@@ -398,7 +412,26 @@ class ServerError(StatusError):
 
 
 class TeardownFailedError(ServerError):
-    """502 on DELETE of a session: it may still run, and be billed."""
+    """A session could not be stopped: it may still run, and be billed. The cause is behind it.
+
+    Args:
+        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
+            `.status_code` 0.
+        method: The HTTP method of the call.
+        url: The address without query.
+    """
+
+    response: _FailedResponse | None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, why: _FailedResponse | TransportError, *, method: str = "", url: str = ""
+    ) -> None:
+        if not isinstance(why, TransportError):
+            super().__init__(why, method=method, url=url)
+            return
+        ArchalError.__init__(self, f"{why}; the session may still run")
+        self.response = self.retry_after = self.code = self.detail = None
+        self.status_code = 0
 
 
 class RouteRejectedError(StatusError):

@@ -35,10 +35,11 @@ class CallOptions(TypedDict, total=False):
     headers: HeaderInput | None
     token: str | Secret | None
     timeout: float | Timeout
+    follow: bool
 
 
 class _RequestDraft:
-    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
+    __slots__ = ("base", "content", "follow", "headers", "method", "path", "query", "timeout")
 
 
 class Request(Immutable, _RequestDraft, init=False):
@@ -57,6 +58,9 @@ class Request(Immutable, _RequestDraft, init=False):
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
         timeout: Seconds for the whole call, or a `Timeout`; left out, the client's. Never None: no call is
             unlimited.
+        follow: Whether a clone's redirects are followed, at most 5: to the same origin below the same base only, all
+            under the one deadline. 307 and 308 repeat the request, 301, 302 and 303 a GET or HEAD. Any other redirect
+            is the response.
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
@@ -73,6 +77,7 @@ class Request(Immutable, _RequestDraft, init=False):
     headers: Headers
     content: bytes
     timeout: Timeout | None
+    follow: bool
     base: BaseUrl | None
 
     @guarded
@@ -88,6 +93,7 @@ class Request(Immutable, _RequestDraft, init=False):
         headers: HeaderInput | None = None,
         token: str | Secret | None = None,
         timeout: float | Timeout | msgspec.UnsetType = msgspec.UNSET,
+        follow: bool = False,
     ) -> Self:
         """Validate the parts."""
         if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
@@ -98,6 +104,9 @@ class Request(Immutable, _RequestDraft, init=False):
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
         draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
+        if not isinstance(follow, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("follow must be True or False")
+        draft.follow = follow
         try:
             draft.path, query = check_target(path)
             if params is not None:
@@ -166,7 +175,7 @@ class Request(Immutable, _RequestDraft, init=False):
         new: Any = _RequestDraft()
         new.method, new.path, new.query = self.method, self.path, self.query
         new.headers, new.content = self.headers, self.content
-        new.timeout, new.base = self.timeout, self.base
+        new.timeout, new.follow, new.base = self.timeout, self.follow, self.base
         return new
 
     def _fields(self) -> dict[str, Any]:

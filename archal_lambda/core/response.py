@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from archal_lambda import errors
 from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
-from archal_lambda.core.headers import HeaderInput, Headers
+from archal_lambda.core.headers import HeaderInput, Headers, next_link
 from archal_lambda.core.json import decode, decode_plain, encode
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.rejection import is_rate_limit, rejected_by
@@ -181,6 +181,11 @@ class Response(Immutable, _ResponseDraft, init=False):
         if spent and self.status_code in _LIMITED:
             return _seconds_until(date, self.headers.get("x-ratelimit-reset", "").strip())
         return None
+
+    @property
+    def next_page(self) -> str | None:
+        """The target of the `Link` to the next page (RFC 8288) as it stands there, else None; see `Clone.paginate`."""
+        return next_link(self.headers.get("link", ""))
 
     @property
     def rejected_by(self) -> str | None:

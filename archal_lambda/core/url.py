@@ -97,12 +97,15 @@ class BaseUrl(Immutable, _BaseUrlDraft, init=False):
         """Bring an address that the clone handed out below this base.
 
         A clone's `Link` may name its public address or the service's production origin; only path and
-        query are taken, so that the call stays at the clone whatever the response says.
+        query are taken, so that the call stays at the clone whatever the response says. A production path may begin
+        with the end of the base's, as `/api/v3/items` does at `/github/api/v3`: what they share counts once.
         """
         parts = urlsplit(url)
-        path = parts.path
-        if path == self.path or path.startswith(f"{self.path}/"):
-            path = path[len(self.path) :]
+        path, shared = parts.path, self.path
+        while shared and path != shared and not path.startswith(f"{shared}/"):
+            _, slash, rest = shared[1:].partition("/")
+            shared = slash + rest
+        path = path[len(shared) :]
         check_target(path or "/")
         return f"{path}?{parts.query}" if parts.query else path
 

@@ -20,6 +20,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the handler named on stdin, once."""
+    # An exception runs what cleans up: a handler may have a session to stop.
+    signal.signal(signal.SIGTERM, _end)
     order = json.load(sys.stdin)
     # From here on stdout is the handler's, and belongs to the log; the outcome has a descriptor of its own.
     outcome_fd = os.dup(1)
@@ -30,6 +32,10 @@ def main() -> None:
     sys.stdout.flush()
     with os.fdopen(outcome_fd, "w", encoding="utf-8") as stream:
         json.dump(outcome, stream)
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _load(name: str, path: str) -> ModuleType:
