@@ -46,9 +46,9 @@ def http_body(event: object) -> bytes:
 
 
 @guarded
-def message_of(body: object) -> Any:  # noqa: ANN401 - JSON may be anything
+def message_of(body: object) -> object:
     """Decode the body of a queue's record, taken out of an SNS notification and an EventBridge event."""
-    value = _plain(body)
+    value: object = _plain(body)
     for _ in range(_MAX_WRAPPERS):
         fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         # Amazon SNS Developer Guide, "HTTP/HTTPS notification JSON format"; SQS gets the same.
@@ -62,7 +62,7 @@ def message_of(body: object) -> Any:  # noqa: ANN401 - JSON may be anything
     return value
 
 
-def _plain(text: object) -> Any:  # noqa: ANN401 - as above
+def _plain(text: object) -> Any:  # noqa: ANN401 - JSON may be anything
     if not isinstance(text, str):
         raise DecodeError("the body is not a text")
     return decode_plain(text.encode("utf-8", "surrogatepass"))

@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from archal_lambda.core.environment import TokenSecret, read_variables, token_of
+from archal_lambda.core.environment import (
+    TokenSecret,
+    host_of,
+    no_clones,
+    read_variables,
+    token_of,
+)
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.json import encode
 from archal_lambda.core.secrets import Secret, entry_name, guarded
@@ -43,6 +49,7 @@ class _SettingsDraft:
         "api_url",
         "ca_file",
         "clone_urls",
+        "host",
         "route_headers",
         "runtime_url",
         "session_id",
@@ -58,6 +65,7 @@ class _SettingsDraft:
     api_url: BaseUrl
     runtime_url: BaseUrl | None
     ca_file: str | None
+    host: str | None  # whose environment they are of, for the wording of errors
 
 
 class Settings(Immutable, _SettingsDraft):
@@ -116,6 +124,7 @@ class Settings(Immutable, _SettingsDraft):
         draft.api_url = _base_url("api_url", api_url or _API_URL)
         draft.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
         draft.ca_file = ca_file or None
+        draft.host = None
         return cls.seal(draft)
 
     @classmethod
@@ -134,12 +143,14 @@ class Settings(Immutable, _SettingsDraft):
         """
         env = os.environ if environ is None else environ
         try:
-            return cls(**read_variables(env))
+            settings = cls(**read_variables(env))
         except ConfigurationError as error:
             variable = _VARIABLES.get(error.variable, error.variable)
             if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
                 variable = "AGENT_SESSION_ID"
             raise ConfigurationError(variable, error.reason) from None
+        object.__setattr__(settings, "host", host_of(env))  # nobody else has it yet
+        return settings
 
     def base_url(self, clone: str) -> BaseUrl:
         """Find the REST base of a clone.
@@ -172,11 +183,8 @@ class Settings(Immutable, _SettingsDraft):
             ConfigurationError: If neither clone URLs nor a session id are set.
         """
         if not self.clone_urls and self.session_id is None:
-            raise ConfigurationError(
-                "AGENT_CLONE_URLS",
-                'is not set, and ARCHAL_SESSION_ID is not either; set it to a JSON object such as {"github": '
-                '"https://.../github/api"}',
-            )
+            host = host_of(os.environ) if self.host is None else self.host
+            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host))
 
     def require_route(self) -> Headers:
         """Return the headers that prove to Archal who calls.
@@ -190,8 +198,8 @@ class Settings(Immutable, _SettingsDraft):
         if not self.route_headers:
             raise ConfigurationError(
                 "AGENT_ROUTE_HEADERS",
-                "is not set, and neither is ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET; set it to a JSON object such as "
-                '{"x-route-authorization": "Bearer ..."}',
+                "is not set, or empty, and neither ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET is set; set it to a JSON "
+                'object such as {"x-route-authorization": "Bearer ..."}',
             )
         return self.route_headers
 
