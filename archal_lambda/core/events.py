@@ -48,18 +48,21 @@ def http_body(event: object) -> bytes:
 @guarded
 def message_of(body: object) -> object:
     """Decode the body of a queue's record, taken out of an SNS notification and an EventBridge event."""
-    value: object = _plain(body)
+    value = _plain(body)
     for _ in range(_MAX_WRAPPERS):
-        fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        # Amazon SNS Developer Guide, "HTTP/HTTPS notification JSON format"; SQS gets the same.
-        if fields.get("Type") == "Notification" and isinstance(fields.get("Message"), str):
-            value = _plain(fields["Message"])
-        # Amazon EventBridge User Guide, "Structure of EventBridge events".
-        elif "detail-type" in fields and "detail" in fields:
-            value = fields["detail"]
-        else:
-            break
+        value = _unwrapped(value)
     return value
+
+
+def _unwrapped(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, object]", value)
+    # Amazon SNS Developer Guide, "HTTP/HTTPS notification JSON format"; SQS gets the same.
+    if fields.get("Type") == "Notification" and isinstance(fields.get("Message"), str):
+        return _plain(fields["Message"])
+    # Amazon EventBridge User Guide, "Structure of EventBridge events".
+    return fields["detail"] if "detail-type" in fields and "detail" in fields else fields
 
 
 def _plain(text: object) -> Any:  # noqa: ANN401 - JSON may be anything
