@@ -117,7 +117,8 @@ class Function:
             message = f"the process ended with exit code {child.returncode}"
             return _failed("Runtime.ExitError", message, log)
         outcome = json.loads(output)
-        return Outcome(outcome.get("result"), outcome.get("error"), log)
+        result = outcome.get("result")  # as JSON text: Lambda's own encoding, not ours
+        return Outcome(None if result is None else json.loads(result), outcome.get("error"), log)
 
     def _environ(self, settings: Settings | None) -> dict[str, str]:
         # As `sam local` does it: what the shell has wins over the template, if it is declared there at all.
