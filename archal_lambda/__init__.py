@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
     from archal_lambda.core.secrets import Secret
-    from archal_lambda.core.sessions import Session
+    from archal_lambda.core.sessions import Session, SessionList
     from archal_lambda.core.settings import Settings
     from archal_lambda.core.timeouts import Deadline, LambdaContext, Timeout
     from archal_lambda.errors import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ConnectionLost,
         DecodeError,
         NotFoundError,
+        PageLimitError,
         PermissionDeniedError,
         ProtocolError,
         RateLimitError,
@@ -77,6 +78,7 @@ __all__ = [
     "HostedSession",
     "LambdaContext",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
     "ProtocolError",
     "RateLimitError",
@@ -90,6 +92,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionEndedError",
+    "SessionList",
     "Settings",
     "StatusError",
     "TeardownFailedError",
@@ -124,6 +127,7 @@ _HOMES = {
     "RetryPolicy": "core.flow",
     "Secret": "core.secrets",
     "Session": "core.sessions",
+    "SessionList": "core.sessions",
     "Settings": "core.settings",
     "Timeout": "core.timeouts",
     "Transfer": "core.records",

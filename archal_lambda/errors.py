@@ -13,7 +13,8 @@ no error here may contain a token, a header value, a body or a query string in i
     │   ├── ProtocolError                   .status_code
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
-    ├── DecodeError (ValueError)            .path
+    ├── DecodeError (ValueError)            .path .field .method .url .status_code
+    ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
@@ -21,9 +22,9 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── PermissionDeniedError           403
         ├── NotFoundError                   404
         ├── UpgradeRequiredError            426
-        ├── RateLimitError                  429
+        ├── RateLimitError                  429, or 403 for a spent rate limit
         ├── ServerError                     5xx
-        │   └── TeardownFailedError         502 on DELETE of a session
+        │   └── TeardownFailedError         a session was not stopped: it may still run
         └── RouteRejectedError              Archal refused the call before the clone saw it
 """
 
@@ -43,6 +44,7 @@ __all__ = [
     "ConnectionLost",
     "DecodeError",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
     "Phase",
     "ProtocolError",
@@ -243,16 +245,47 @@ class ResponseTooLarge(TransportError):  # noqa: N818 - the same
 
 
 class DecodeError(ArchalError, ValueError):
-    """A response does not contain what was asked of it.
+    """A response, or an event, does not contain what was asked of it.
 
     Args:
-        reason: What is wrong, without any value of the body.
+        reason: What is wrong and what was expected, without any value of the body.
         path: Where in the body, as `$.field[0]`; `$` when the whole body is at fault.
+        field: The field at fault, where it is one: the last name of the path, or the one that is missing there.
+        method: The HTTP method of the call; empty where no response was read.
+        url: The address without query; empty like `method`.
+        status_code: The status of the response; None like `method`.
     """
 
-    def __init__(self, reason: str, *, path: str = "$") -> None:
-        super().__init__(f"{reason} at {path}")
+    def __init__(  # noqa: PLR0913 - an error states all its facts, each by name
+        self,
+        reason: str,
+        *,
+        path: str = "$",
+        field: str | None = None,
+        method: str = "",
+        url: str = "",
+        status_code: int | None = None,
+    ) -> None:
+        where = f"{method} {url}: ".lstrip(" :")
+        status = "" if status_code is None else f"status {status_code}: "
+        super().__init__(f"{where}{status}{reason} at {path}")
         self.path = path
+        self.field = field
+        self.method = method
+        self.url = url
+        self.status_code = status_code
+
+
+class PageLimitError(ArchalError):
+    """A list goes on behind the last page that may be fetched.
+
+    Args:
+        limit: The number of pages that were fetched.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the list has more than {limit} pages; max_pages sets another limit")
+        self.limit = limit
 
 
 class SessionEndedError(ArchalError):
@@ -318,6 +351,11 @@ class _FailedResponse(Protocol):
         """Decode the body into a type."""
         ...
 
+    @property
+    def error_message(self) -> str:
+        """The words in which the failure is told, for logs."""
+        ...
+
     def error_field(self, name: str) -> str | None:
         """Read a string of the error envelope."""
         ...
@@ -327,7 +365,7 @@ class StatusError(ArchalError):
     """The status of the response says that the call failed.
 
     Args:
-        response: The `Response`; its body stays out of the message.
+        response: The `Response`; of its body, the message contains `Response.error_message` and a code that is a word.
         method: The HTTP method of the call.
         url: The address without query.
     """
@@ -339,7 +377,10 @@ class StatusError(ArchalError):
         self.code = response.error_field("code")
         self.detail = response.error_field("detail") or response.error_field("message")
         code = f" ({self.code})" if self.code and _PLAIN_CODE.fullmatch(self.code) else ""
-        super().__init__(f"{method} {url}: ".lstrip(" :") + f"status {self.status_code}{code}")
+        told = response.error_message
+        said = f": {told}" if told else ""
+        where = f"{method} {url}: ".lstrip(" :")
+        super().__init__(f"{where}status {self.status_code}{code}{said}")
 
 
 class BadRequestError(StatusError):
@@ -363,7 +404,7 @@ class UpgradeRequiredError(StatusError):
 
 
 class RateLimitError(StatusError):
-    """429: too many requests; `.retry_after` may say for how long."""
+    """429, or 403 for a rate limit that is spent: too many requests; `.retry_after` may say for how long to wait."""
 
 
 class ServerError(StatusError):
@@ -371,7 +412,26 @@ class ServerError(StatusError):
 
 
 class TeardownFailedError(ServerError):
-    """502 on DELETE of a session: it may still run, and be billed."""
+    """A session could not be stopped: it may still run, and be billed. The cause is behind it.
+
+    Args:
+        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
+            `.status_code` 0.
+        method: The HTTP method of the call.
+        url: The address without query.
+    """
+
+    response: _FailedResponse | None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, why: _FailedResponse | TransportError, *, method: str = "", url: str = ""
+    ) -> None:
+        if not isinstance(why, TransportError):
+            super().__init__(why, method=method, url=url)
+            return
+        ArchalError.__init__(self, f"{why}; the session may still run")
+        self.response = self.retry_after = self.code = self.detail = None
+        self.status_code = 0
 
 
 class RouteRejectedError(StatusError):

@@ -588,7 +588,7 @@ REFUSED_OPTIONS = {
     "json not encodable": {"json": {"a": S.json, "b": BAD}},
     "json keys": {"json": {(1, 2): S.json}},
     "json surrogate": {"json": f"{S.json}\ud800"},
-    "form nested": {"form": {"a": S.form, "b": {"c": S.form}}},
+    "form nested": {"form": {"a": S.form, "b": {"c": {S.form}}}},
     "form surrogate": {"form": {"a": f"{S.form}\ud800"}},
     "form no pairs": {"form": S.form},
     "content of another type": {"content": [S.content]},

@@ -22,7 +22,7 @@ from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
 from archal_lambda.core.flow import ClientOptions, RetryPolicy
 from archal_lambda.core.hooks import TraceHeaders
-from archal_lambda.core.pagination import Pages
+from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -71,10 +71,12 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         path: str,
         *,
         type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        items: ItemsIn | None = None,
+        max_pages: int | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[T]:
         """Walk through a list, page by page. See `Clone.paginate`; this iterator is asynchronous."""
-        return self._walk(Pages(path, self._base, options), type)
+        return self._walk(Pages(path, self._base, options, max_pages), type, items)
 
     @guarded
     async def send(self, request: Request) -> Response:
@@ -87,21 +89,31 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         """Make sure that a request may go to this clone, without sending it. See `Clone.check`."""
         await self._driver.run(flow.check(request, self._base, self._options))
 
-    async def _walk(self, pages: Pages, type: type[list[T]]) -> AsyncIterator[T]:  # noqa: A002 - as above
+    async def _walk(
+        self,
+        pages: Pages,
+        type: type[list[T]],  # noqa: A002 - as above
+        items: ItemsIn | None,
+    ) -> AsyncIterator[T]:
         while pages.request is not None:
-            items = await self._page(pages.request, pages, type)
+            page = await self._page(pages, type, items)
             with suppress(StopIteration):
                 while True:
                     yield next(
-                        items
+                        page
                     )  # not a variable of this frame, which the next page may fail in
 
     @guarded
-    async def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
-        response = (await self.send(request)).raise_for_status()
-        items = response.decode(type)
-        pages.turn(response)
-        return iter(items)
+    async def _page(
+        self,
+        pages: Pages,
+        type: type[list[T]],  # noqa: A002 - as above
+        items: ItemsIn | None,
+    ) -> Iterator[T]:
+        response = (await self.send(pages.take())).raise_for_status()
+        found = items_of(response, type, items)
+        pages.turn(response, empty=not found)
+        return iter(found)
 
     def __repr__(self) -> str:
         return f"<AsyncClone {self.name} at {self.base_url}>"

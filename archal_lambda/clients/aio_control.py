@@ -27,7 +27,7 @@ from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
-from archal_lambda.core.sessions import Session, SessionFields, creation
+from archal_lambda.core.sessions import Session, SessionFields, SessionList, creation
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
@@ -152,7 +152,7 @@ class AsyncSessions:
         """Read one session. See `Sessions.get`."""
         return await self._driver.run(self._control.get(session_id))
 
-    async def list(self) -> list[Session]:
+    async def list(self) -> SessionList:
         """List the caller's active sessions. See `Sessions.list`."""
         return await self._driver.run(self._control.list())
 

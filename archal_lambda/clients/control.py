@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.sync import Clones
@@ -21,13 +21,13 @@ from archal_lambda.core.control_plane import (
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy
 from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
-from archal_lambda.core.sessions import Session, SessionFields, creation
+from archal_lambda.core.sessions import Session, SessionFields, SessionList, creation
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
@@ -35,6 +35,8 @@ from archal_lambda.transports._platform import driver, sleep
 from archal_lambda.transports.base import Driver, Transport, jitter, keyed
 
 __all__ = ["ArchalClient", "HostedSession", "Sessions"]
+
+_MOST_TRIES = 2  # of stopping a session: once, and once more after an interruption
 
 
 class ArchalClient:
@@ -188,11 +190,11 @@ class Sessions:
         """
         return self._driver.run(self._control.get(session_id))
 
-    def list(self) -> list[Session]:
+    def list(self) -> SessionList:
         """List the caller's active sessions.
 
         Returns:
-            The sessions, in the server's order.
+            The sessions, in the server's order; those that cannot be read are in its `.unreadable`, by their ids.
 
         Raises:
             StatusError: If Archal refuses.
@@ -207,9 +209,9 @@ class Sessions:
             session_id: Its id.
 
         Raises:
-            TeardownFailedError: If the runtime could not be torn down; it may still run.
-            StatusError: If Archal refuses.
-            TransportError: If no response came.
+            NotFoundError: If there is no such session, or it is over.
+            TeardownFailedError: If it may still run: Archal failed, or no response came; the cause is behind it.
+            StatusError: If Archal refuses, such as an expired token; it runs on.
         """
         self._driver.run(self._control.delete(session_id))
 
@@ -262,8 +264,8 @@ class Sessions:
             The running session and its clones.
 
         Raises:
-            ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
-                replaced: a failed stop is then told in a note on it.
+            ArchalError: As in `create`, `wait_until_running` and `delete`; a session that is over at the end is no
+                error. An error of the body is never replaced: a failed stop is then told in a note on it.
         """
         request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
@@ -272,22 +274,21 @@ class Sessions:
     def _opened(
         self, request: Request, timeout: Timeout, on_progress: Progress | None
     ) -> Generator[HostedSession]:
-        control, run = self._control, self._driver.run
+        # Keyed here, so that each use of a decorator makes a session of its own.
+        opening = _Opening(self._control, self._driver.run, keyed(request))
         deadline = Deadline.after(timeout.total, clock=self._clock)
-        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
+        # From the creation to the end of the stop there is no moment without a handler. An interruption may come at
+        # any, also in the inner handler, and is obeyed when the session is stopped; a second one is obeyed at once.
         try:
-            session_id = run(control.create(request, deadline)).session_id
+            try:
+                yield self._hosted(opening.create(deadline), deadline, on_progress)
+                opening.stop()
+            except BaseException as error:
+                opening.stop_because(error)
+                raise
         except BaseException as error:
-            if may_exist(error):
-                self._stop(error, lambda: run(control.find_and_delete(request)))
+            opening.stop_because(error)
             raise
-        try:
-            yield self._hosted(session_id, deadline, on_progress)
-        except BaseException as error:
-            self._stop(error, lambda: self.delete(session_id))
-            raise
-        with suppress(NotFoundError):  # it ended by itself meanwhile
-            self._shielded(lambda: self.delete(session_id))
 
     @guarded
     def _hosted(
@@ -297,21 +298,48 @@ class Sessions:
         settings = settings_of(session, self._settings)
         return HostedSession(session, self._hosted_clones(settings))
 
-    def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
-        with note_failed_cleanup(cause):
-            self._shielded(stop)
 
-    def _shielded(self, stop: Callable[[], None]) -> None:
+class _Opening:
+    """A session on its way from its creation to its stop, which may be asked for any number of times."""
+
+    def __init__(
+        self, control: ControlPlane, run: Callable[[Flow[Any]], Any], request: Request
+    ) -> None:
+        self._control = control
+        self._run = run
+        self._request = request
+        self._session_id: str | None = None
+        self._over = False
+        self._tries = 0
+
+    def create(self, deadline: Deadline) -> str:
+        """Create it, and give its id."""
+        session: Session = self._run(self._control.create(self._request, deadline))
+        self._session_id = session.session_id
+        return session.session_id
+
+    def stop(self) -> None:
+        """Stop it, unless that was done or tried twice. One that is not found has ended by itself."""
+        if self._over or self._tries == _MOST_TRIES:
+            return
+        self._tries += 1
         try:
-            stop()
+            if self._session_id is None:
+                self._run(self._control.find_and_delete(self._request))
+            else:
+                self._run(self._control.delete(self._session_id))
+        except NotFoundError:
+            pass
         except Exception:
+            self._over = True  # what fails is tried again by the flow, not here
             raise
-        except (
-            BaseException
-        ) as interruption:  # obeyed when the session is stopped, the next one at once
-            with note_failed_cleanup(interruption):
-                stop()
-            raise
+        self._over = True
+
+    def stop_because(self, cause: BaseException) -> None:
+        """Stop it, and note on the cause if that fails; there may be nothing to stop."""
+        if self._session_id is not None or may_exist(cause):
+            with note_failed_cleanup(cause):
+                self.stop()
 
 
 class HostedSession:

@@ -14,7 +14,7 @@ from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
 from archal_lambda.core.flow import ClientOptions, RetryPolicy
 from archal_lambda.core.hooks import TraceHeaders
-from archal_lambda.core.pagination import Pages
+from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -68,13 +68,20 @@ class Clone(Verbs[Response]):
         path: str,
         *,
         type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        items: ItemsIn | None = None,
+        max_pages: int | None = None,
         **options: Unpack[CallOptions],
     ) -> Iterator[T]:
         """Walk through a list, page by page, along `Link: <…>; rel="next"` (RFC 8288).
 
+        It ends at a page without such a link, at one whose link says `results="false"` (Sentry), and at an empty page.
+
         Args:
             path: The first page.
-            type: What a page is, such as `list[Issue]`.
+            type: What the list of a page is, such as `list[Issue]`.
+            items: Where the list is in a page that is an object: its key, or a function that takes it out of the page
+                as plain Python values. None means that a page is the list.
+            max_pages: Most pages to fetch, 1 or more; None means 1,000.
             **options: As in `request`; `params` go with the first page, `timeout` counts for each.
 
         Returns:
@@ -82,12 +89,12 @@ class Clone(Verbs[Response]):
 
         Raises:
             ValueError: If an argument is not allowed.
+            PageLimitError: While iterating, if the list goes on behind the last page allowed.
             StatusError: While iterating, if a page's status is not 2xx.
             DecodeError: While iterating, if a page is of another shape or its link is malformed.
             TransportError: While iterating, if a page did not come in time.
         """
-        pages = Pages(path, self._base, options)
-        return self._walk(pages, type)
+        return self._walk(Pages(path, self._base, options, max_pages), type, items)
 
     @guarded
     def send(self, request: Request) -> Response:
@@ -122,16 +129,16 @@ class Clone(Verbs[Response]):
         """
         self._driver.run(flow.check(request, self._base, self._options))
 
-    def _walk(self, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+    def _walk(self, pages: Pages, type: type[list[T]], items: ItemsIn | None) -> Iterator[T]:  # noqa: A002 - as above
         while pages.request is not None:
-            yield from self._page(pages.request, pages, type)
+            yield from self._page(pages, type, items)
 
     @guarded
-    def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
-        response = self.send(request).raise_for_status()
-        items = response.decode(type)
-        pages.turn(response)
-        return iter(items)
+    def _page(self, pages: Pages, type: type[list[T]], items: ItemsIn | None) -> Iterator[T]:  # noqa: A002 - as above
+        response = self.send(pages.take()).raise_for_status()
+        found = items_of(response, type, items)
+        pages.turn(response, empty=not found)
+        return iter(found)
 
     def __repr__(self) -> str:
         return f"<Clone {self.name} at {self.base_url}>"

@@ -51,7 +51,8 @@ class Verbs(ABC, Generic[R]):
         Args:
             method: DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT.
             path: Path below the clone's base, such as `/user/repos`.
-            **options: `params`, one of `json`, `form` and `content`, `headers`, `token`, `timeout`; see `Request`.
+            **options: `params`, one of `json`, `form` and `content`, `headers`, `token`, `timeout`, `follow`; see
+                `Request`.
 
         Returns:
             The response, whatever its status; awaitable from an asynchronous client.

@@ -18,7 +18,7 @@ from archal_lambda.core.hooks import HOOKS, TraceHeaders
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response, status_error
-from archal_lambda.core.sessions import Session
+from archal_lambda.core.sessions import Session, SessionId, SessionList, read_sessions
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
@@ -47,7 +47,6 @@ __all__ = [
 T = TypeVar("T")
 
 _NOT_FOUND = 404
-_BAD_GATEWAY = 502
 _FIRST_POLL = 0.5  # seconds; a session that is reused answers in about two
 _LONGEST_POLL = 3.0  # seconds; a cold start takes about thirty
 _TIME_TO_LOOK = 0.25  # seconds; what is kept for the response to the last look
@@ -57,12 +56,8 @@ Progress = Callable[[Session, float], None]
 """Called after each look at a session that is waited for, with the session and the seconds waited so far."""
 
 
-class _SessionId(msgspec.Struct, frozen=True, rename="camel"):
-    session_id: str
-
-
-class _SessionList(msgspec.Struct, frozen=True):  # SessionListResponse, Archal OpenAPI 0.3.0
-    sessions: list[Session]
+class _Listed(msgspec.Struct, frozen=True):  # SessionListResponse, Archal OpenAPI 0.3.0
+    sessions: list[msgspec.Raw]
 
 
 def control_options(timeout: Timeout, retry: RetryPolicy | None = None) -> ClientOptions:
@@ -106,27 +101,31 @@ class ControlPlane(msgspec.Struct, frozen=True):
         request = Request("GET", _session_path(session_id))
         return (yield from self._read(request, deadline, Session))
 
-    def list(self) -> Flow[list[Session]]:
+    def list(self) -> Flow[SessionList]:
         """List the active sessions."""
-        listed = yield from self._read(Request("GET", "/api/sessions"), None, _SessionList)
-        return listed.sessions
+        listed = yield from self._read(Request("GET", "/api/sessions"), None, _Listed)
+        return read_sessions(listed.sessions)
 
     def delete(self, session_id: str) -> Flow[None]:
         """Stop a session."""
         request = Request("DELETE", _session_path(session_id))
-        response = yield from self._call(request, None)
+        try:
+            response = yield from self._call(request, None)
+        except TransportError as error:
+            raise TeardownFailedError(error) from error
         # A 404 to a repeated request means that an earlier one, whose response was lost, has done the work.
         gone = response.status_code == _NOT_FOUND and response.attempts > 1
         if response.is_success or gone:
             return
-        if response.status_code == _BAD_GATEWAY:  # Archal OpenAPI 0.3.0: teardown failed
-            raise TeardownFailedError(response, method=request.method, url=request.url)
-        raise status_error(response, method=request.method, url=request.url, routed=False)
+        failure = status_error(response, method=request.method, url=request.url, routed=False)
+        if isinstance(failure, ServerError):
+            raise TeardownFailedError(response, method=request.method, url=request.url) from failure
+        raise failure
 
     def find_and_delete(self, creation: Request) -> Flow[None]:
         """Stop what a creation may have made; its key finds it: the same again is answered with the same session."""
         # No more than the id is read: the session may be otherwise unreadable.
-        found = yield from self._read(creation, None, _SessionId)
+        found = yield from self._read(creation, None, SessionId)
         yield from self.delete(found.session_id)
 
     def wait(

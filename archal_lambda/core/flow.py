@@ -17,6 +17,7 @@ calls.
 In a call, nested from the outside in:
 
     exchange     limits, and the facts of the whole call on what it ends with
+    followed     the same for where a redirect leads, if the caller wants that
     _authorized  headers; once more with newer ones where the route refused them
     _attempts    the retries of one prepared request
 """
@@ -29,6 +30,7 @@ import msgspec
 
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.hooks import HOOKS, TraceHeaders, record_of, tell, traced
+from archal_lambda.core.pagination import followed
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
@@ -181,6 +183,10 @@ def exchange(
     started = deadline.clock()
     current = _Exchange(options, deadline, timeout, jitter, tally)
     outcome = yield from _authorized(request, base, current)
+    if request.follow:
+        outcome = yield from followed(
+            request, outcome, base, lambda moved: _authorized(moved, base, current)
+        )
     elapsed = deadline.clock() - started
     # Both are complete when anybody sees them, and are changed by nobody afterwards.
     if isinstance(outcome, Response):

@@ -1,6 +1,7 @@
 """HTTP header fields as a value.
 
-This module owns lookup, repetition and redaction of headers, and the rules for headers that callers give.
+This module owns lookup, repetition and redaction of headers, the rules for headers that callers give, and the reading
+of `Link`.
 It must not decide which headers a call gets.
 """
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
@@ -17,6 +18,7 @@ __all__ = [
     "Headers",
     "check_header",
     "check_headers",
+    "next_link",
     "reserved_reason",
     "with_token_names",
 ]
@@ -27,6 +29,9 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept
+_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
+# A parameter is a token with an optional value, bare or quoted (RFC 8288, section 3).
+_PARAMETER = re.compile(r'\s*;\s*([^\s=;,]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 # RFC 9110, section 7.6.1, and the two that the transport alone may set because they frame the message.
 _CONNECTION_LEVEL = frozenset(
@@ -241,3 +246,21 @@ def check_headers(pairs: HeaderInput | None) -> "Headers":
         if reason is not None:
             raise ValueError(f"header {name} {reason}")
     return Headers.of(_revealed(items))
+
+
+def next_link(value: str) -> str | None:
+    """Find the target of the first link whose `rel` contains `next` in the value of a `Link` header, or None.
+
+    Sentry names a next page behind the last one as well, and says `results="false"` there: that is none.
+    """
+    at = 0
+    while target := _TARGET.match(value, at):
+        at = target.end()
+        given: dict[str, str] = {}
+        while parameter := _PARAMETER.match(value, at):
+            at = parameter.end()
+            # Only the first rel counts (RFC 8288, section 3.3).
+            given.setdefault(parameter[1].lower(), (parameter[2] or parameter[3] or "").lower())
+        if "next" in given.get("rel", "").split():
+            return None if given.get("results") == "false" else target[1]
+    return None

@@ -10,14 +10,13 @@ anything. An interruption, such as Ctrl-C, is no error of the hook and passes.
 import re
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import cast
 from urllib.parse import unquote
 
 from archal_lambda.core.records import CallHook, CallRecord
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.url import BaseUrl
-from archal_lambda.errors import DecodeError, TransportError
+from archal_lambda.errors import TransportError
 
 __all__ = ["HOOKS", "TraceHeaders", "record_of", "tell", "traced"]
 
@@ -38,10 +37,7 @@ _REQUEST_IDS = (
 )
 _RANK = {name: rank for rank, name in enumerate(_REQUEST_IDS)}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
-# As in `errors`: a code is shown only if it cannot be a credential.
-_PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 _FAILED = 400
-_LARGEST_ERROR = 64 * 1024  # bytes; an error that says more than this is not looked into for a code
 # Where an address names its session: the session's own host, or the runtime proxy's path.
 _HOST = re.compile(r"([a-z0-9-]+)\.clones\.archal\.ai")
 _RUNTIME = re.compile(r"/runtime/([A-Za-z0-9._~-]+)/")
@@ -66,7 +62,7 @@ def record_of(  # noqa: PLR0913 - the facts of a call, each by name
         if status >= _FAILED:
             # Archal itself answers a call to the control plane: there is no route, and no clone behind it.
             rejected_by = outcome.rejected_by if clone else None
-            code = _code(outcome)
+            code = outcome.error_code
     else:
         error, sent = type(outcome).__name__, outcome.sent
     return CallRecord(
@@ -142,24 +138,6 @@ def _request_id(response: Response) -> str | None:
         return None
     value = found[min(found, key=_RANK.__getitem__)]
     return value if _REQUEST_ID.fullmatch(value) else None
-
-
-def _code(response: Response) -> str | None:
-    if len(response.content) > _LARGEST_ERROR:
-        return None
-    try:
-        body: object = response.json()
-    except DecodeError:
-        return None
-    fields = _object(body)
-    inner = _object(fields.get("error"))
-    named = (fields.get("code"), fields.get("error"), inner.get("code"), inner.get("type"))
-    codes = (one for one in named if isinstance(one, str) and _PLAIN_CODE.fullmatch(one))
-    return next(codes, None)
-
-
-def _object(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _session_of(base: BaseUrl, known: str | None) -> str | None:

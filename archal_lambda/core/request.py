@@ -10,10 +10,10 @@ import msgspec
 
 from archal_lambda._version import __version__
 from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
-from archal_lambda.core.json import encode
+from archal_lambda.core.json import encode_finite
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
-from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_params
+from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
 from archal_lambda.core.values import Immutable
 
 __all__ = ["CallOptions", "Request"]
@@ -35,10 +35,11 @@ class CallOptions(TypedDict, total=False):
     headers: HeaderInput | None
     token: str | Secret | None
     timeout: float | Timeout
+    follow: bool
 
 
 class _RequestDraft:
-    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
+    __slots__ = ("base", "content", "follow", "headers", "method", "path", "query", "timeout")
 
 
 class Request(Immutable, _RequestDraft, init=False):
@@ -49,16 +50,21 @@ class Request(Immutable, _RequestDraft, init=False):
         path: Path relative to a base URL, with an optional query.
         params: Query parameters, added to those in `path`. A list repeats its key; None is left out.
         json: Body: anything msgspec encodes, sent as `application/json`.
-        form: Body: fields, sent as `application/x-www-form-urlencoded`.
+        form: Body: fields, sent as `application/x-www-form-urlencoded`. A list repeats its key; a mapping, and a list
+            that contains one or another list, is written as `metadata[key]` and `items[0][price]`. None is left out,
+            and so is what is empty.
         content: Body: bytes or text as they are.
         headers: Further headers.
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
         timeout: Seconds for the whole call, or a `Timeout`; left out, the client's. Never None: no call is
             unlimited.
+        follow: Whether a clone's redirects are followed, at most 5: to the same origin below the same base only, all
+            under the one deadline. 307 and 308 repeat the request, 301, 302 and 303 a GET or HEAD. Any other redirect
+            is the response.
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
-            comes with an `Authorization` header, or a text contains a lone surrogate.
+            comes with an `Authorization` header, a text contains a lone surrogate, or a number is NaN or infinite.
         TypeError: If an argument has a type that cannot be sent.
     """
 
@@ -71,6 +77,7 @@ class Request(Immutable, _RequestDraft, init=False):
     headers: Headers
     content: bytes
     timeout: Timeout | None
+    follow: bool
     base: BaseUrl | None
 
     @guarded
@@ -86,6 +93,7 @@ class Request(Immutable, _RequestDraft, init=False):
         headers: HeaderInput | None = None,
         token: str | Secret | None = None,
         timeout: float | Timeout | msgspec.UnsetType = msgspec.UNSET,
+        follow: bool = False,
     ) -> Self:
         """Validate the parts."""
         if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
@@ -96,6 +104,9 @@ class Request(Immutable, _RequestDraft, init=False):
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
         draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
+        if not isinstance(follow, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("follow must be True or False")
+        draft.follow = follow
         try:
             draft.path, query = check_target(path)
             if params is not None:
@@ -164,7 +175,7 @@ class Request(Immutable, _RequestDraft, init=False):
         new: Any = _RequestDraft()
         new.method, new.path, new.query = self.method, self.path, self.query
         new.headers, new.content = self.headers, self.content
-        new.timeout, new.base = self.timeout, self.base
+        new.timeout, new.follow, new.base = self.timeout, self.follow, self.base
         return new
 
     def _fields(self) -> dict[str, Any]:
@@ -186,9 +197,9 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
     if (json is not None) + (form is not None) + (content is not None) > 1:
         raise ValueError("give at most one of json, form and content")
     if json is not None:
-        return encode(json), "application/json"
+        return encode_finite(json, what="json"), "application/json"
     if form is not None:
-        return encode_params(form, what="form").encode(), "application/x-www-form-urlencoded"
+        return encode_form(form).encode(), "application/x-www-form-urlencoded"
     if content is None:
         return b"", ""
     if isinstance(content, str):

@@ -40,10 +40,14 @@ class Sweep(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """What was done, as session ids. A dry run skips them all; so does too little time, for the rest."""
+    """What was done, as session ids. A dry run skips them all; so does too little time, for the rest.
+
+    A session that cannot be read is counted as unreadable and skipped: its age is not known, and it may be in use.
+    """
 
     found: int
     dry_run: bool
+    unreadable: int = 0
     stopped: list[str] = []
     failed: list[str] = []
     skipped: list[str] = []
@@ -59,26 +63,32 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
     with ArchalClient.from_env(on_call=log_calls(logger, metrics)) as client:
         sessions = client.sessions.list()
-        report = Report(found=len(sessions), dry_run=sweep.dry_run)
-        for session in sessions:
-            if (now - session.created_at).total_seconds() <= sweep.max_age_seconds:
-                continue
+        unreadable = len(sessions.unreadable)
+        report = Report(len(sessions) + unreadable, sweep.dry_run, unreadable)
+        report.skipped.extend(session_id or "unknown" for session_id in sessions.unreadable)
+        forgotten = [
+            session.session_id
+            for session in sessions
+            if (now - session.created_at).total_seconds() > sweep.max_age_seconds
+        ]
+        for session_id in forgotten:
             if sweep.dry_run or deadline.expired:
-                report.skipped.append(session.session_id)
+                report.skipped.append(session_id)
                 continue
             try:
-                client.sessions.delete(session.session_id)
+                client.sessions.delete(session_id)
             except NotFoundError:
                 pass  # it ended by itself meanwhile
             except (ArchalError, ValueError) as error:  # one session never keeps the others running
                 logger.warning("session not stopped", extra={"reason": str(error)})
-                report.failed.append(session.session_id)
+                report.failed.append(session_id)
                 continue
-            report.stopped.append(session.session_id)
+            report.stopped.append(session_id)
     metrics.add_metric("SessionsFound", MetricUnit.Count, report.found)
     metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
     metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
     metrics.add_metric("SessionsSkipped", MetricUnit.Count, len(report.skipped))
+    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, report.unreadable)
     result: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("sessions swept", extra={"report": result})
     return result

@@ -15,6 +15,7 @@ from archal_lambda import (
     Request,
     Response,
     Session,
+    SessionList,
     Settings,
     StatusError,
     Timeout,
@@ -79,7 +80,8 @@ def sessions() -> None:
         )
         assert_type(session, Session)
         assert_type(client.sessions.wait_until_running(session.session_id, timeout=120), Session)
-        assert_type(client.sessions.list(), list[Session])
+        assert_type(client.sessions.list(), SessionList)
+        assert_type(client.sessions.list()[0], Session)
         with client.sessions.open(clones=("github",), rate_limit=5) as hosted:
             assert_type(hosted.clones["github"], Clone)
             assert_type(hosted.session, Session)

@@ -38,6 +38,10 @@ SAMPLES = {
         f"{WHERE}the response is larger than 9 bytes{HOW}",
     ),
     errors.DecodeError: (errors.DecodeError("m", path="$.a"), "m at $.a"),
+    errors.PageLimitError: (
+        errors.PageLimitError(9),
+        "the list has more than 9 pages; max_pages sets another limit",
+    ),
     errors.SessionEndedError: (
         errors.SessionEndedError("ses-1", "failed", "hunter2"),
         "session ses-1 is failed",
