@@ -45,6 +45,9 @@ MAX_LINE = 65536  # bytes; as http.client allows
 MAX_FIELDS = 5000
 MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
 _PROTOCOL = b"HTTP/1."
+# What a server of HTTP/2 says first: the connection's settings, or that it goes away (RFC 9113, sections 3.4 and 6.8).
+_HTTP2 = re.compile(rb"\0[\0-\x40].[\x04\x07].\0\0\0\0", re.DOTALL)
+_FRAME = 9  # bytes of a frame's head
 _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _NO_CONTENT = 204
@@ -123,6 +126,10 @@ class Received:
                 self._seen = end
                 return None
         return self._take(end)
+
+    def beginning(self, size: int) -> bytes:
+        """Look at the first bytes, which stay."""
+        return bytes(self._buffer[:size])
 
     def some(self, limit: int) -> bytes | None:
         """Take up to `limit` bytes of what there is, nothing at the end; None if more must come."""
@@ -215,11 +222,13 @@ def read_head(received: Received, method: str) -> Generator[None, None, Head]:
     while True:
         limit = min(left, MAX_LINE)
         while (line := received.line(limit)) is None:
+            _check_protocol(
+                received.beginning(_FRAME)
+            )  # one that speaks another waits for us to go on
             yield
         match = _STATUS.fullmatch(line)
         if match is None:
-            if not _PROTOCOL.startswith(line[: len(_PROTOCOL)]):
-                raise Malformed("it is not HTTP/1.1")
+            _check_protocol(line)
             raise unmatched(line, limit, "the status line is malformed")
         status = int(match[2])
         try:
@@ -234,6 +243,12 @@ def read_head(received: Received, method: str) -> Generator[None, None, Head]:
         except Malformed as error:
             error.status = status
             raise
+
+
+def _check_protocol(begun: bytes) -> None:
+    if not _PROTOCOL.startswith(begun[: len(_PROTOCOL)]):
+        http2 = _HTTP2.match(begun) is not None
+        raise Malformed("the server speaks HTTP/2 only" if http2 else "it is not HTTP/1.1")
 
 
 def unmatched(line: bytes, limit: int, reason: str) -> Malformed | Cut:

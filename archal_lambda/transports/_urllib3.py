@@ -48,6 +48,7 @@ __all__ = ["UrllibTransport"]
 _T = TypeVar("_T")
 
 _PIECE = 65536  # bytes
+_NO_PROTOCOL = "no application protocol"  # in OpenSSL's words; Python has no name for this alert
 _FIRST = 16384  # bytes of a response that are looked at for the usual form
 
 
@@ -231,6 +232,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not accepted: {getattr(error, 'verify_message', 'no reason given')}"
     if isinstance(error, ssl.SSLError):
+        if _NO_PROTOCOL in str(
+            error
+        ):  # the alert of a server that was offered HTTP/1.1 (RFC 7301, section 3.2)
+            return "the server speaks HTTP/2 only"
         # Errors that Python code raises have no reason.
         return f"TLS: {getattr(error, 'reason', None) or type(error).__name__}"
     if isinstance(error, OSError) and error.strerror:

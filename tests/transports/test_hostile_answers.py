@@ -68,6 +68,8 @@ REFUSED = {
     "a length beyond any integer": send(head("Content-Length: " + "9" * 60_000)),
     "trailers without end": lambda conn: (conn.send(chunked(b"0\r\n")), conn.flood(b"X: 1\r\n")),
     "an extension without end": lambda conn: (conn.send(chunked(b"1;")), conn.flood(b"a" * 999)),
+    "frames of HTTP/2": send(b"\0\0\x12\x04\0\0\0\0\0\0\3\0\0\0\x80\0\4"),
+    "half a greeting of another protocol": send(b"220 "),
     "blocks that come to nothing": send(
         coded("deflate, gzip, gzip", gzip.compress(gzip.compress(EMPTY_BLOCKS)))
     ),
@@ -82,7 +84,6 @@ def test_what_could_cost_more_than_it_sends_is_given_up(play, name):
 
 
 SLOW = {
-    "frames of HTTP/2": ([send(b"\0\0\x12\x04\0\0\0\0\0\0\3\0\0\0\x80\0\4"), hold], "headers"),
     "extensions dripped": ([send(chunked(b"1;")), drip(b"a" * 999)], "body"),
     "leading zeros dripped": ([send(chunked()), drip(b"0" * 15 + b"1\r\nx\r\n" * 99)], "body"),
     "tiny chunks without end": ([send(chunked()), flood(chunk(b"x") * 2000)], "body"),
