@@ -30,7 +30,7 @@ class Outcome:
     """How an invocation ended.
 
     Args:
-        result: What the handler returned.
+        result: What the handler returned, as its JSON says it; text where that cannot be decoded.
         error: Lambda's error object instead: `errorType`, `errorMessage`, `stackTrace`.
         log: What the function printed, if it was captured.
     """
@@ -113,8 +113,7 @@ class Function:
             message = f"the process ended with exit code {child.returncode}"
             return _failed("Runtime.ExitError", message, log)
         outcome = json.loads(child.stdout)
-        result = outcome.get("result")  # as JSON text: Lambda's own encoding, not ours
-        return Outcome(None if result is None else json.loads(result), outcome.get("error"), log)
+        return Outcome(_decoded(outcome.get("result", "null")), outcome.get("error"), log)
 
     def _environ(self, settings: Settings | None) -> dict[str, str]:
         # As `sam local` does it: what the shell has wins over the template, if it is declared there at all.
@@ -134,3 +133,11 @@ class Function:
 
 def _failed(kind: str, message: str, log: str = "") -> Outcome:
     return Outcome(error={"errorType": kind, "errorMessage": message}, log=log)
+
+
+def _decoded(text: str) -> object:
+    # A handler may return bytes, which Lambda passes on whatever they are, or numbers of thousands of digits.
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -84,10 +84,6 @@ def _encoded(result: object) -> dict[str, object]:
     if isinstance(result, bytes):  # sent as they are
         text = result.decode(errors="replace")
         size = len(result)
-        try:
-            json.loads(result)
-        except (ValueError, RecursionError):
-            text = json.dumps(text)
     else:
         # From Python 3.12 on texts are not escaped to ASCII, but for two separators of lines.
         plain = sys.version_info >= (3, 12)
