@@ -30,7 +30,7 @@ from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports._platform import driver, sleep
-from archal_lambda.transports.base import Driver, Transport, jitter, unique_key
+from archal_lambda.transports.base import Driver, Transport, jitter, keyed
 
 __all__ = ["ArchalClient", "HostedSession", "Sessions"]
 
@@ -143,8 +143,8 @@ class Sessions:
             StatusError: If Archal refuses.
             TransportError: If no response came; the session may exist if `.sent`.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return self._driver.run(self._control.create(request))
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
+        return self._driver.run(self._control.create(keyed(request)))
 
     def get(self, session_id: str) -> Session:
         """Read one session.
@@ -238,7 +238,7 @@ class Sessions:
             ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
                 replaced: a failed stop is then told in a note on it.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
 
     @contextmanager
@@ -247,6 +247,7 @@ class Sessions:
     ) -> Generator[HostedSession]:
         control, run = self._control, self._driver.run
         deadline = Deadline.after(timeout.total, clock=self._clock)
+        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
         try:
             session_id = run(control.create(request, deadline)).session_id
         except BaseException as error:

@@ -3,8 +3,7 @@
 This module is the only reader of the environment. It must not do I/O otherwise, and none of its errors shows
 a value: the values are URLs of sessions and credentials.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import os
 import re
@@ -49,7 +48,6 @@ class _SettingsDraft:
         "api_url",
         "ca_file",
         "clone_urls",
-        "host",
         "route_headers",
         "runtime_url",
         "session_id",
@@ -57,18 +55,8 @@ class _SettingsDraft:
         "token_secret",
     )
 
-    session_id: str | None
-    clone_urls: Mapping[str, BaseUrl]
-    route_headers: Headers
-    token: Secret | None
-    token_secret: TokenSecret | None
-    api_url: BaseUrl
-    runtime_url: BaseUrl | None
-    ca_file: str | None
-    host: str | None  # whose environment they are of, for the wording of errors
 
-
-class Settings(Immutable, _SettingsDraft):
+class Settings(Immutable, _SettingsDraft, init=False):
     """Where the clones are and what proves to Archal who calls.
 
     Args:
@@ -89,6 +77,15 @@ class Settings(Immutable, _SettingsDraft):
     __module__ = "archal_lambda"
     __slots__ = ()
 
+    session_id: str | None
+    clone_urls: Mapping[str, BaseUrl]
+    route_headers: Headers
+    token: Secret | None
+    token_secret: TokenSecret | None
+    api_url: BaseUrl
+    runtime_url: BaseUrl | None
+    ca_file: str | None
+
     @guarded
     def __new__(  # noqa: PLR0913 - eight settings, each by name
         cls,
@@ -103,11 +100,12 @@ class Settings(Immutable, _SettingsDraft):
         ca_file: str | None = None,
     ) -> Self:
         """Check the settings."""
+        _check_types(clone_urls=clone_urls, route_headers=route_headers, token_secret=token_secret)
         if session_id and not _SESSION_ID.fullmatch(session_id):
             raise ConfigurationError(
                 "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )
-        draft = _SettingsDraft()
+        draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
         bases = {
             clone: _base_url("clone_urls", url, entry=clone)
@@ -124,7 +122,6 @@ class Settings(Immutable, _SettingsDraft):
         draft.api_url = _base_url("api_url", api_url or _API_URL)
         draft.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
         draft.ca_file = ca_file or None
-        draft.host = None
         return cls.seal(draft)
 
     @classmethod
@@ -143,14 +140,12 @@ class Settings(Immutable, _SettingsDraft):
         """
         env = os.environ if environ is None else environ
         try:
-            settings = cls(**read_variables(env))
+            return cls(**read_variables(env))
         except ConfigurationError as error:
             variable = _VARIABLES.get(error.variable, error.variable)
             if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
                 variable = "AGENT_SESSION_ID"
             raise ConfigurationError(variable, error.reason) from None
-        object.__setattr__(settings, "host", host_of(env))  # nobody else has it yet
-        return settings
 
     def base_url(self, clone: str) -> BaseUrl:
         """Find the REST base of a clone.
@@ -162,7 +157,7 @@ class Settings(Immutable, _SettingsDraft):
             Its base: as named, or composed from the session id if no clone is named at all.
 
         Raises:
-            UnknownCloneError: If other clones are named and this one x.
+            UnknownCloneError: If other clones are named and this one is not, or it is not a clone's name.
             ConfigurationError: If there is nothing to find it by.
         """
         if clone in self.clone_urls:
@@ -183,8 +178,7 @@ class Settings(Immutable, _SettingsDraft):
             ConfigurationError: If neither clone URLs nor a session id are set.
         """
         if not self.clone_urls and self.session_id is None:
-            host = host_of(os.environ) if self.host is None else self.host
-            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host))
+            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:
         """Return the headers that prove to Archal who calls.
@@ -215,10 +209,11 @@ class Settings(Immutable, _SettingsDraft):
         if self.token is None:
             raise ConfigurationError(
                 "ARCHAL_TOKEN",
-                "is not set, nor is ARCHAL_TOKEN_SECRET; it must hold an Archal token",
+                "is not set, nor is ARCHAL_TOKEN_SECRET; it must contain an Archal token",
             )
         return self.token
 
+    @guarded
     def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
         """Copy the settings for another session.
 
@@ -292,6 +287,14 @@ def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
 def process_variable(name: str) -> str:
     """Read one variable of this process as it is now; the empty string if it is not set."""
     return os.environ.get(name, "")
+
+
+def _check_types(*, token_secret: object, **mappings: object) -> None:
+    for name, value in mappings.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise ConfigurationError(name, "must be a mapping of names to strings")
+    if token_secret is not None and not isinstance(token_secret, TokenSecret):
+        raise ConfigurationError("token_secret", "must be a TokenSecret")
 
 
 def _check_route_headers(headers: Mapping[str, str]) -> Headers:
