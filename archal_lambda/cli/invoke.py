@@ -97,9 +97,8 @@ def _stdin() -> bytes | str:
 
 def _decoded(content: bytes | str, where: str) -> object:
     try:
-        return json.loads(
-            content
-        )  # of bytes it finds out the encoding, and leaves out a byte order mark
+        # Of bytes it finds out the encoding, and leaves out a byte order mark.
+        return json.loads(content)
     except (ValueError, RecursionError):
         pass
     raise click.UsageError(f"{where} is not JSON")

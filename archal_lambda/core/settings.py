@@ -48,7 +48,6 @@ class _SettingsDraft:
         "api_url",
         "ca_file",
         "clone_urls",
-        "host",
         "route_headers",
         "runtime_url",
         "session_id",
@@ -124,7 +123,6 @@ class Settings(Immutable, _SettingsDraft, init=False):
         draft.api_url = _base_url("api_url", api_url or _API_URL)
         draft.runtime_url = _base_url("runtime_url", runtime_url) if runtime_url else None
         draft.ca_file = ca_file or None
-        draft.host = None
         return cls.seal(draft)
 
     @classmethod
@@ -143,14 +141,12 @@ class Settings(Immutable, _SettingsDraft, init=False):
         """
         env = os.environ if environ is None else environ
         try:
-            settings = cls(**read_variables(env))
+            return cls(**read_variables(env))
         except ConfigurationError as error:
             variable = _VARIABLES.get(error.variable, error.variable)
             if variable == "ARCHAL_SESSION_ID" and not env.get("ARCHAL_SESSION_ID"):
                 variable = "AGENT_SESSION_ID"
             raise ConfigurationError(variable, error.reason) from None
-        object.__setattr__(settings, "host", host_of(env))  # nobody else has it yet
-        return settings
 
     def base_url(self, clone: str) -> BaseUrl:
         """Find the REST base of a clone.
@@ -183,8 +179,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             ConfigurationError: If neither clone URLs nor a session id are set.
         """
         if not self.clone_urls and self.session_id is None:
-            host = host_of(os.environ) if self.host is None else self.host
-            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host))
+            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:
         """Return the headers that prove to Archal who calls.

@@ -15,10 +15,6 @@ from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from types import CoroutineType, ModuleType
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # that module costs more than the rest
-    from typing import Any
-
 __all__ = ["main"]
 
 _MAX_RESULT = 6_291_556  # bytes; Lambda refuses one more
@@ -90,10 +86,6 @@ def _encoded(result: object) -> dict[str, object]:
     if isinstance(result, bytes):  # sent as they are
         text = result.decode(errors="replace")
         size = len(result)
-        try:
-            json.loads(result)
-        except (ValueError, RecursionError):
-            text = json.dumps(text)
     else:
         # From Python 3.12 on texts are not escaped to ASCII, but for two separators of lines.
         plain = sys.version_info >= (3, 12)
@@ -116,10 +108,11 @@ def _text(result: object, *, plain: bool) -> str:
     place = os.urandom(16).hex()
     numbers: list[str] = []
 
-    def extra(value: Any) -> object:  # noqa: ANN401 - as below
+    def extra(value: object) -> object:
         kind = getattr(sys.modules.get("decimal"), "Decimal", None)
         if kind is not None and isinstance(value, kind):
-            numbers.append("NaN" if value.is_nan() else str(value))
+            number = str(value)
+            numbers.append("NaN" if "NaN" in number else number)
             return place
         if isinstance(value, bytes):
             return value.decode()
@@ -131,12 +124,13 @@ def _text(result: object, *, plain: bool) -> str:
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _named(value: Any) -> Any:  # noqa: ANN401 - a result may be anything
+def _named(value: object) -> object:
     # simplejson, which the runtime client has, makes objects of named tuples.
     if isinstance(value, dict):
-        return {key: _named(value[key]) for key in value}  # pyright: ignore[reportUnknownVariableType] - of anything
-    if callable(getattr(value, "_asdict", None)):
-        return _named(value._asdict())
+        return {key: _named(value[key]) for key in value}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of anything
+    fields = getattr(value, "_asdict", None)
+    if callable(fields):
+        return _named(fields())
     return list(map(_named, value)) if isinstance(value, list | tuple) else value  # pyright: ignore[reportUnknownArgumentType] - as above
 
 

@@ -86,3 +86,23 @@ def test_a_result_that_lambda_would_refuse_for_its_size_is_its_error(tmp_path, t
     else:
         assert outcome.error["errorType"] == "Function.ResponseSizeTooLarge"
         assert "6291556 bytes" in outcome.error["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "text"),
+    [
+        ("b'no JSON'", "no JSON"),
+        ("b'\\xff'", "\ufffd"),
+        ("b'[' * 100_000", "[" * 100_000),
+        ("decimal.Decimal('9' * 5000)", "9" * 5000),
+    ],
+)
+def test_a_result_that_cannot_be_decoded_is_given_as_text(tmp_path, returned, text):
+    """Lambda passes it on, and so its caller gets it."""
+    (tmp_path / "odd.py").write_text(
+        f"import decimal\ndef handler(event, context):\n    return {returned}\n"
+    )
+
+    outcome = Function("odd.handler", root=tmp_path).invoke({}, capture=True)
+
+    assert (outcome.result, outcome.error) == (text, None)

@@ -18,9 +18,14 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 def refused(env, make=Clones.from_env):
-    """Fail to make clients from variables; give the error."""
-    with pytest.raises(ConfigurationError) as caught:
-        make(env)
+    """Fail to make clients from variables, in a process that has those of the host; give the error."""
+    with pytest.MonkeyPatch.context() as process:
+        for name in SAM_LOCAL:
+            process.delenv(name, raising=False)
+            if name in env:
+                process.setenv(name, env[name])
+        with pytest.raises(ConfigurationError) as caught:
+            make(env)
     return caught.value
 
 

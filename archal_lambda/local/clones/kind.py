@@ -34,9 +34,8 @@ class CloneKind:
     exhausted: Callable[
         [int, float], Response
     ]  # the service's own 429, from budget and epoch seconds
-    routes: Sequence[
-        tuple[str, str]
-    ] = ()  # method and path template of what is built, where that is known
+    # Method and path template of each operation that is built, where that is known.
+    routes: Sequence[tuple[str, str]] = ()
 
 
 def catalogue(

@@ -2,9 +2,8 @@
 
 This package owns GitHub's REST behaviour as published at docs.github.com/rest and described by GitHub's own OpenAPI
 document, against which its responses are tested. Its breadth is frozen: what it serves is what is there, and the rest
-of GitHub is 501. It must not
-know Archal: it sees requests as `api.github.com` would, and writes that origin into `Link` and `Location`. URLs in
-bodies begin with the base URL it is built with, because clients follow them from there.
+of GitHub is 501. It must not know Archal: it sees requests as `api.github.com` would, and writes that origin into
+`Link` and `Location`. URLs in bodies begin with the base URL it is built with, because clients follow them from there.
 """
 
 from __future__ import annotations
