@@ -59,9 +59,8 @@ FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9
 _SPACED = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*):([^\r\n\0]*)\r?\n"
 )
-_FRAMING = frozenset(
-    {"content-length", "transfer-encoding"}
-)  # never read from anything but a plain line
+# Never read from anything but a plain line.
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
 

@@ -46,7 +46,9 @@ def main():
     clone = clones_at(origin, transport)["svc"]
     outcomes = collections.Counter(interrupted=0, answered=0, wrong=0)
     draw = random.Random(5)  # noqa: S311 - the same in each run
-    longest = 2 * usual(clone)  # so that about half of the calls are interrupted, however busy the machine is
+    longest = 2 * usual(
+        clone
+    )  # so that about half of the calls are interrupted, however busy the machine is
     signal.signal(signal.SIGALRM, interrupt)
     for number in range(CALLS):
         try:
