@@ -122,7 +122,7 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
 class AsyncClones(CloneCollection[AsyncClone]):
     """The clones of a session, by name. It is `Clones`, awaited.
 
-    On CPython, calls run on up to 32 threads of their own; in Pyodide and in Cloudflare Python Workers they are
+    On CPython, calls are made on the running event loop; in Pyodide and in Cloudflare Python Workers they are
     the host's `fetch`. One object may serve several event loops, one after the other.
 
     Args:
