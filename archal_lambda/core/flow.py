@@ -235,7 +235,7 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
 
 def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
     deadline, tally = current.deadline, current.tally
-    if deadline.expired:
+    if not deadline.clock() < deadline.at:  # in this form for NaN, which is no time
         reason = "no time was left to send"
         return RequestTimeout(reason, phase="connect", method=request.method, url=request.url)
     attempt = 0
@@ -247,7 +247,8 @@ def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
             outcome, (Response, TransportError)
         ):  # a tuple takes a tenth of the time of a union
             raise TypeError("a driver must answer Send with a Response or a TransportError")
-        wait = _wait(outcome, request, current, attempt)
+        answered = isinstance(outcome, Response) and not current.options.retry_statuses
+        wait = None if answered else _wait(outcome, request, current, attempt)
         tally.sent = tally.sent or isinstance(outcome, Response) or outcome.sent
         # A wait that does not fit is not shortened: trying early is what the server asked not to do.
         if wait is None or wait >= deadline.remaining():

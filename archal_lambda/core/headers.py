@@ -7,13 +7,14 @@ It must not decide which headers a call gets.
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, overload
 
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
 __all__ = [
+    "NO_HEADERS",
     "HeaderInput",
     "Headers",
     "check_header",
@@ -80,7 +81,8 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         draft: Any = _HeadersDraft()
         draft._pairs = tuple(pairs)  # noqa: SLF001 - a field of what it becomes
         draft._index = None  # noqa: SLF001 - the same
-        return cls.seal(draft)
+        draft.__class__ = cls  # as `seal` does; each call comes by here three times
+        return draft  # type: ignore[no-any-return]
 
     @classmethod
     def of_lines(cls, lines: bytes) -> Self:
@@ -88,7 +90,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         draft: Any = _HeadersDraft()
         draft._pairs = lines  # noqa: SLF001 - a field of what it becomes
         draft._index = None  # noqa: SLF001 - the same
-        draft.__class__ = cls  # as `seal` does; nearly all responses come by here
+        draft.__class__ = cls  # as above
         return draft  # type: ignore[no-any-return]
 
     @property
@@ -141,6 +143,11 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._lookup()
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names, in lower case."""
+        return self._lookup().keys()
 
     def _lookup(self) -> dict[str, str]:
         known = self._index
@@ -198,7 +205,7 @@ def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]
     return [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in pairs]
 
 
-_NONE = Headers.of(())
+NO_HEADERS = Headers.of(())
 
 
 def with_token_names(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -238,7 +245,7 @@ def reserved_reason(name: str) -> str | None:
 def check_headers(pairs: HeaderInput | None) -> "Headers":
     """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
-        return _NONE
+        return NO_HEADERS
     items = checked_pairs(pairs, what="headers")
     for name, value in items:
         check_header(name, value)

@@ -9,7 +9,13 @@ from typing import Any, Self, TypedDict
 import msgspec
 
 from archal_lambda._version import __version__
-from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
+from archal_lambda.core.headers import (
+    NO_HEADERS,
+    HeaderInput,
+    Headers,
+    check_header,
+    check_headers,
+)
 from archal_lambda.core.json import encode_finite
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
@@ -96,11 +102,12 @@ class Request(Immutable, _RequestDraft, init=False):
         follow: bool = False,
     ) -> Self:
         """Validate the parts."""
-        if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        given: tuple[Any, Any] = method, path  # users err
+        if not (isinstance(given[0], str) and isinstance(given[1], str)):
             raise TypeError("method and path must be strings")
         draft: Any = _RequestDraft()
         draft.base = None
-        draft.method = method.upper()
+        draft.method = method if method in _METHODS else method.upper()
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
         draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
@@ -114,7 +121,8 @@ class Request(Immutable, _RequestDraft, init=False):
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
             draft.content, content_type = _body(json, form, content)
-            draft.headers = _complete(check_headers(headers), token, content_type)
+            own = NO_HEADERS if headers is None else check_headers(headers)
+            draft.headers = _complete(own, token, content_type)
         except UnicodeEncodeError:
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text
@@ -123,7 +131,8 @@ class Request(Immutable, _RequestDraft, init=False):
     @property
     def url(self) -> str:
         """The address without query: absolute once the request has a base, else the path."""
-        return f"{self.base}{self.path}" if self.base is not None else self.path
+        base = self.base
+        return self.path if base is None else f"{base.origin}{base.path}{self.path}"
 
     @property
     def target(self) -> str:
@@ -141,14 +150,16 @@ class Request(Immutable, _RequestDraft, init=False):
 
         Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
         """
-        own = self.headers
-        for name in own:
-            if name in headers:
-                raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        pairs = [*headers.pairs, *own.pairs]
-        for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
-            if name not in own and name not in headers:
-                pairs.append((name, value))
+        own, theirs = self.headers.pairs, headers.names
+        names = {name.lower() for name, _ in own}
+        if not names.isdisjoint(theirs):
+            name = next(name for name, _ in own if name.lower() in theirs)
+            raise ValueError(f"header {name} comes from the settings and cannot be overridden")
+        pairs = [*headers.pairs, *own]
+        if "user-agent" not in names and "user-agent" not in theirs:
+            pairs.append(("User-Agent", _USER_AGENT))
+        if "accept-encoding" not in names and "accept-encoding" not in theirs:
+            pairs.append(("Accept-Encoding", "identity"))
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
         draft = self._draft()
@@ -210,8 +221,8 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
 
 
 def _complete(given: Headers, token: str | Secret | None, content_type: str) -> Headers:
-    pairs = list(given.pairs)
-    if content_type and "content-type" not in given:
+    pairs = [*given.pairs]
+    if content_type and (not pairs or "content-type" not in given):
         pairs.append(("Content-Type", content_type))
     if token is not None:
         text = token.reveal() if isinstance(token, Secret) else token
@@ -219,9 +230,12 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
             raise TypeError("token must be a string")
         if not text:
             raise ValueError("token must not be empty")
-        if "authorization" in given:
+        if given.pairs and "authorization" in given:
             raise ValueError("give token or an Authorization header, not both")
         value = f"Bearer {text}"
-        check_header("Authorization", value)
+        if not (
+            text.isascii() and text.isprintable()
+        ):  # nearly every token is, and needs no second look
+            check_header("Authorization", value)
         pairs.append(("Authorization", value))
     return Headers.of(pairs)

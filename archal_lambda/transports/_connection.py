@@ -24,7 +24,7 @@ from archal_lambda.core.timeouts import Deadline
 from archal_lambda.errors import Phase
 from archal_lambda.transports._dial import connect
 from archal_lambda.transports._resolve import resolve
-from archal_lambda.transports._steps import Steps, Wait
+from archal_lambda.transports._steps import Steps, Wait, block
 from archal_lambda.transports._tls import Trust
 
 __all__ = ["Connection"]
@@ -40,6 +40,7 @@ class Connection:
 
     def __init__(self, deadline: Deadline) -> None:
         self.sock: socket.socket | None = None
+        self._readable: Wait | None = None  # the one wait of nearly every exchange
         self.phase: Phase = "resolve"
         self.sent = False
         self.reused = False
@@ -138,6 +139,14 @@ class Connection:
         self._bytes_received += len(data)
         return data
 
+    def untouched(self) -> bool:
+        """Tell whether there is nothing to read: else the peer closed it, or sent what nobody asked for."""
+        readable = self._readable
+        if self.sock is None or readable is None:
+            return False
+        readable.seconds = 0.0
+        return not block(readable)
+
     def leftover(self) -> bool:
         """Tell whether more came with what was read: the connection is out of step, or at its end."""
         if self._tls is None or self._incoming is None:
@@ -160,15 +169,16 @@ class Connection:
         """Close the socket, if there is one; closing again does nothing."""
         if self.sock is not None:
             self.sock.close()
-            self.sock = None
+            self.sock = self._readable = None
 
     def _pull(self, most: int) -> Steps[bytes]:
-        sock = self._socket()
+        sock, readable = self._socket(), self._readable
+        if readable is None:
+            readable = self._readable = Wait((sock,), 0.0)
         while True:
             left, limit = self._left(), self._read_limit
-            if limit is not None and limit < left:
-                left = limit
-            if not (yield Wait((sock,), left)):
+            readable.seconds = left if limit is None or left < limit else limit
+            if not (yield readable):
                 raise TimeoutError("the peer was silent for too long")
             try:
                 return sock.recv(most)

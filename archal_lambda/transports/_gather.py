@@ -113,10 +113,12 @@ class _SideBySide:
         self._fresh = iter(range(len(calls)))
         self._outcomes: dict[int, _Outcome] = {}
         self._poller = select.poll()
-        self._waits: dict[int, Wait] = {}
+        self._waits: dict[
+            int, tuple[int, Wait]
+        ] = {}  # the turn and what is waited for, by the number of a call
         self._owners: dict[int, int] = {}  # calls by the number of a socket they wait for
-        self._timers: list[tuple[float, int, int, Wait]] = []
-        self._turn = 0  # of two timers for one moment, the earlier is the first
+        self._timers: list[tuple[float, int, int]] = []
+        self._turn = 0  # tells a wait from an earlier one of the same call
 
     def run(self, most: int) -> list[_Outcome]:
         try:
@@ -144,10 +146,10 @@ class _SideBySide:
             if isinstance(outcome, ArchalError):
                 forget(outcome)
             return False
-        self._waits[number] = wait
         self._turn += 1
+        self._waits[number] = self._turn, wait
         until = time.monotonic() + wait.seconds
-        heapq.heappush(self._timers, (until, self._turn, number, wait))
+        heapq.heappush(self._timers, (until, self._turn, number))
         event = select.POLLOUT if wait.write else select.POLLIN
         for sock in wait.socks:
             self._poller.register(sock, event)
@@ -155,7 +157,7 @@ class _SideBySide:
         return True
 
     def _resume(self, number: int, ready: Sequence[socket.socket]) -> None:
-        for sock in self._waits.pop(number).socks:
+        for sock in self._waits.pop(number)[1].socks:
             self._poller.unregister(sock)
             del self._owners[sock.fileno()]
         if not self._go_on(number, ready):
@@ -163,9 +165,9 @@ class _SideBySide:
 
     def _ready(self) -> dict[int, list[socket.socket]]:
         timers = self._timers
-        while self._waits.get(timers[0][2]) is not timers[0][3]:  # its wait is over
+        while self._waits.get(timers[0][2], (0,))[0] != timers[0][1]:  # its wait is over
             heapq.heappop(timers)
-        until, _, number, _ = timers[0]
+        until, _, number = timers[0]
         left = until - time.monotonic()
         events = self._poller.poll(max(left * 1000, 0))
         if not events:
@@ -173,7 +175,8 @@ class _SideBySide:
         found: dict[int, list[socket.socket]] = {}
         numbers = {one for one, _ in events}
         for owner in {self._owners[one] for one in numbers}:
-            found[owner] = [sock for sock in self._waits[owner].socks if sock.fileno() in numbers]
+            socks = self._waits[owner][1].socks
+            found[owner] = [sock for sock in socks if sock.fileno() in numbers]
         return found
 
 

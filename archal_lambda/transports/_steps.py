@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Generator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["Steps", "Wait", "block", "run"]
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Wait:
     """Step: wait until one of the sockets can be read, or written, for so many seconds at most."""
 
-    __slots__ = ("seconds", "socks", "write")
+    __slots__ = ("poller", "seconds", "socks", "write")
 
     def __init__(
         self, socks: Sequence[socket.socket], seconds: float, *, write: bool = False
@@ -28,6 +28,7 @@ class Wait:
         self.socks = socks
         self.seconds = seconds
         self.write = write
+        self.poller: Any = None  # of `block`, which keeps it for a wait that is yielded again
 
 
 Steps = Generator[Wait, Sequence[socket.socket], T]
@@ -47,10 +48,12 @@ def run(steps: Steps[T]) -> T:
 
 
 def _poll(wait: Wait) -> Sequence[socket.socket]:
-    poller = select.poll()
-    event = select.POLLOUT if wait.write else select.POLLIN
-    for sock in wait.socks:
-        poller.register(sock, event)
+    poller = wait.poller
+    if poller is None:
+        poller = wait.poller = select.poll()
+        event = select.POLLOUT if wait.write else select.POLLIN
+        for sock in wait.socks:
+            poller.register(sock, event)
     ready = poller.poll(wait.seconds * 1000)
     if not ready:
         return ()

@@ -40,7 +40,7 @@ from archal_lambda.transports._http1 import (
     write_head,
 )
 from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
-from archal_lambda.transports._steps import Steps, Wait, block, run
+from archal_lambda.transports._steps import Steps, run
 from archal_lambda.transports._tls import Once, Trust, tls_context
 
 __all__ = ["UrllibTransport"]
@@ -72,7 +72,7 @@ class UrllibTransport:
         # Reading the CA certificates takes tens of milliseconds, which a fan-out must not spend on each call.
         self._trust = Once(lambda: Trust(tls_context(ca_file)))
         self._max_idle_seconds = max_idle_seconds
-        self._idle = ConnectionPool(usable=_usable, wall_clock=wall_clock)
+        self._idle = ConnectionPool(usable=Connection.untouched, wall_clock=wall_clock)
 
     def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
         """Send a request and read the whole response."""
@@ -132,7 +132,11 @@ class UrllibTransport:
         if usual is not None:
             head, start = usual
             connection.enter("body")
-            content, more = yield from self._read_plain(connection, head.length or 0, first[start:])
+            end = start + (head.length or 0)
+            if end <= len(first) and end - start <= self._max_bytes:
+                content, more = first[start:end], len(first) > end
+            else:
+                content, more = yield from self._read_plain(connection, end - start, first[start:])
         else:
             head, content, more = yield from self._read_any(connection, request.method, first)
         response = Response.of(head.status, head.headers, content, request, connection.transfer())
@@ -148,8 +152,6 @@ class UrllibTransport:
         """Read a body without any coding; tell besides whether more came than that."""
         if length > self._max_bytes:
             raise TooLarge(self._max_bytes)
-        if len(first) >= length:
-            return first[:length], len(first) > length
         body = io.BytesIO()
         left = length - body.write(first)
         while left:
@@ -193,11 +195,6 @@ def _fed(
             received.feed((yield from connection.receive(_PIECE)))
         elif body is not None:
             body.write(piece)
-
-
-def _usable(connection: Connection) -> bool:
-    # An idle connection with something to read was closed by the peer, or holds bytes nobody asked for.
-    return connection.sock is not None and not block(Wait((connection.sock,), 0.0))
 
 
 def _translated(error: Exception, connection: Connection, request: Request) -> TransportError:
