@@ -104,11 +104,12 @@ def test_a_stop_that_is_refused_has_the_type_of_its_status(status):
 
 @pytest.mark.parametrize("kind", ["sync"], indirect=True)  # asyncio interrupts at awaits alone
 @pytest.mark.parametrize("body", ["good", "failing"])
-def test_an_interruption_at_any_instruction_leaves_no_session(body):
+@pytest.mark.parametrize("error", ["interrupt", "ordinary"])
+def test_an_interruption_at_any_instruction_leaves_no_session(body, error):
     """Before, in and behind the body, and while a failed body's session is stopped."""
     program = Path(__file__).parent / "support" / "interrupted_sessions.py"
     done = subprocess.run(
-        [sys.executable, str(program), body],
+        [sys.executable, str(program), body, error],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

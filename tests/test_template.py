@@ -159,7 +159,7 @@ ALARMS = {
     "CallFailuresAlarm": {"CloneCallFailures", "SessionCallFailures"},
     "FunctionErrorsAlarm": {"Errors"},
     "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
-    "LeakedSessionsAlarm": {"SessionsSkipped", "SessionsNotStopped"},
+    "LeakedSessionsAlarm": {"SessionsSkipped", "SessionsNotStopped", "SessionsUnreadable"},
 }
 
 

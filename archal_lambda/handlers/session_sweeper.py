@@ -42,12 +42,13 @@ class Sweep(msgspec.Struct):
 class Report(msgspec.Struct):
     """What was done, as session ids. A dry run skips them all; so does too little time, for the rest.
 
-    A session that cannot be read is counted as unreadable and skipped: its age is not known, and it may be in use.
+    Unreadable sessions are named, as far as they have ids, and left alone: their age is not known, and one that
+    somebody uses may be among them.
     """
 
     found: int
     dry_run: bool
-    unreadable: int = 0
+    unreadable: list[str | None] = []
     stopped: list[str] = []
     failed: list[str] = []
     skipped: list[str] = []
@@ -63,9 +64,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
     with ArchalClient.from_env(on_call=log_calls(logger, metrics)) as client:
         sessions = client.sessions.list()
-        unreadable = len(sessions.unreadable)
-        report = Report(len(sessions) + unreadable, sweep.dry_run, unreadable)
-        report.skipped.extend(session_id or "unknown" for session_id in sessions.unreadable)
+        unreadable = sessions.unreadable
+        report = Report(len(sessions) + len(unreadable), sweep.dry_run, unreadable)
         forgotten = [
             session.session_id
             for session in sessions
@@ -88,7 +88,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
     metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
     metrics.add_metric("SessionsSkipped", MetricUnit.Count, len(report.skipped))
-    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, report.unreadable)
+    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, len(report.unreadable))
     result: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("sessions swept", extra={"report": result})
     return result

@@ -113,9 +113,8 @@ class _SideBySide:
         self._fresh = iter(range(len(calls)))
         self._outcomes: dict[int, _Outcome] = {}
         self._poller = select.poll()
-        self._waits: dict[
-            int, tuple[int, Wait]
-        ] = {}  # the turn and what is waited for, by the number of a call
+        # The turn and what is waited for, by the number of a call.
+        self._waits: dict[int, tuple[int, Wait]] = {}
         self._owners: dict[int, int] = {}  # calls by the number of a socket they wait for
         self._timers: list[tuple[float, int, int]] = []
         self._turn = 0  # tells a wait from an earlier one of the same call
@@ -167,16 +166,18 @@ class _SideBySide:
         timers = self._timers
         while self._waits.get(timers[0][2], (0,))[0] != timers[0][1]:  # its wait is over
             heapq.heappop(timers)
-        until, _, number = timers[0]
-        left = until - time.monotonic()
-        events = self._poller.poll(max(left * 1000, 0))
-        if not events:
-            return {number: []} if time.monotonic() >= until else {}
+        left = timers[0][0] - time.monotonic()
+        numbers = {number for number, _ in self._poller.poll(max(left * 1000, 0))}
         found: dict[int, list[socket.socket]] = {}
-        numbers = {one for one, _ in events}
-        for owner in {self._owners[one] for one in numbers}:
+        for owner in {self._owners[number] for number in numbers}:
             socks = self._waits[owner][1].socks
             found[owner] = [sock for sock in socks if sock.fileno() in numbers]
+        # Looked at each time: a peer that always has one byte more keeps no other call from its end.
+        now = time.monotonic()
+        while timers and timers[0][0] <= now:
+            _, turn, number = heapq.heappop(timers)
+            if self._waits.get(number, (0,))[0] == turn:
+                found.setdefault(number, [])
         return found
 
 

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +73,8 @@ class _Lookup:
 
     def start(self) -> None:
         try:
-            threading.Thread(target=self._run, name="archal-lambda-resolve", daemon=True).start()
+            # Not threading's: to register one it holds a lock, which a signal handler could keep from this thread.
+            start_new_thread(self._run, ())
         except RuntimeError:
             self._end(OSError("no thread could be started to resolve the name"))
         self._asker = None

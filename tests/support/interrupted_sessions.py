@@ -1,7 +1,7 @@
 """Sessions whose opening is interrupted at each instruction in turn: prints what became of them, as JSON.
 
 A process of its own, because an exception that a trace function raises may stay behind as the one being handled.
-Argument: `good` or `failing`, which is how the body ends.
+Arguments: `good` or `failing`, which is how the body ends, and `interrupt` or `ordinary`, what is raised.
 """
 
 from __future__ import annotations
@@ -41,11 +41,16 @@ class Interrupt(BaseException):
     """As KeyboardInterrupt, but nobody else's."""
 
 
+class OrdinaryError(Exception):
+    """Raised by a signal handler that does not care, such as one that calls `pytest.exit()`."""
+
+
 class Interruption:
     """Raises once, at a given one of the instructions that certain files run, and counts them."""
 
-    def __init__(self, number):
+    def __init__(self, number, kind=Interrupt):
         self.steps = 0
+        self._kind = kind
         self._number = number
 
     def __enter__(self):
@@ -65,7 +70,7 @@ class Interruption:
         if event == "opcode":
             self.steps += 1
             if self.steps == self._number:
-                raise Interrupt
+                raise self._kind
         return self._stepped
 
 
@@ -78,19 +83,22 @@ def opened(archal, interruption, body):
     try:
         with interruption, client.sessions.open(clones=["a"]):
             body()
-    except (Interrupt, ZeroDivisionError) as error:
+    except (Interrupt, Exception) as error:  # noqa: BLE001 - whatever it is, it is told
         return type(error)
     return None
 
 
 def main():
     body = {"good": lambda: None, "failing": lambda: 1 / 0}[sys.argv[1]]
+    kind = {"interrupt": Interrupt, "ordinary": OrdinaryError}[sys.argv[2]]
     whole = Interruption(0)
     opened(Archal(), whole, body)
     left, swallowed = [], []
     for number in range(1, whole.steps + 1):
         archal = Archal()
-        if opened(archal, Interruption(number), body) is not Interrupt:
+        outcome = opened(archal, Interruption(number, kind), body)
+        # An ordinary error may become a note, as any that comes while a session is stopped.
+        if kind is Interrupt and outcome is not Interrupt:
             swallowed.append(number)
         if archal.running:
             left.append(number)

@@ -70,6 +70,24 @@ def gone():
     return not threads()
 
 
+def test_a_peer_that_never_pauses_keeps_no_other_call_from_its_end():
+    """Whoever waits for many must look at the clock though somebody is always ready."""
+
+    def script(conn, _index):
+        if conn.read_request().target.endswith("/silent"):
+            conn.drain()
+        conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        conn.flood(b"1\r\nx\r\n" * 100)
+
+    with FaultServer(script) as server:
+        clones = own_clones_at(server.origin, retry=RetryPolicy(attempts=1))
+        calls = [("svc", Request("GET", f"/{name}")) for name in ("silent", "busy", "busy")]
+        outcomes = clones.gather(calls, timeout=0.4, max_concurrency=3)
+        assert [type(one) for one in outcomes] == [errors.RequestTimeout] * 3
+        assert max(one.elapsed for one in outcomes) < 0.4 + LATE
+        clones.close()
+
+
 def test_calls_whose_server_is_silent_are_ended():
     """Their connections are closed, and none of those that wait for their turn is sent."""
     with FaultServer(in_turn([read, hold])) as server:

@@ -238,6 +238,7 @@ def test_a_session_may_have_every_field():
 @pytest.mark.parametrize("field", ["createdAt", "expiresAt", "endedAt"])
 @pytest.mark.parametrize("time", ["2026-01-02", "now", 1767323045])
 def test_what_is_not_a_time_is_refused(field, time):
+    """One without a zone is a time, in UTC."""
     with pytest.raises(DecodeError) as caught:
         decode(encode(SESSION | {field: time}), Session)
     assert caught.value.path == f"$.{field}"
