@@ -14,7 +14,6 @@ from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
 __all__ = [
-    "NO_HEADERS",
     "HeaderInput",
     "Headers",
     "check_header",
@@ -205,7 +204,7 @@ def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]
     return [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in pairs]
 
 
-NO_HEADERS = Headers.of(())
+_NONE = Headers.of(())
 
 
 def with_token_names(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -245,7 +244,7 @@ def reserved_reason(name: str) -> str | None:
 def check_headers(pairs: HeaderInput | None) -> "Headers":
     """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
-        return NO_HEADERS
+        return _NONE
     items = checked_pairs(pairs, what="headers")
     for name, value in items:
         check_header(name, value)

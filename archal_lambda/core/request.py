@@ -10,7 +10,6 @@ import msgspec
 
 from archal_lambda._version import __version__
 from archal_lambda.core.headers import (
-    NO_HEADERS,
     HeaderInput,
     Headers,
     check_header,
@@ -121,8 +120,7 @@ class Request(Immutable, _RequestDraft, init=False):
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
             draft.content, content_type = _body(json, form, content)
-            own = NO_HEADERS if headers is None else check_headers(headers)
-            draft.headers = _complete(own, token, content_type)
+            draft.headers = _complete(check_headers(headers), token, content_type)
         except UnicodeEncodeError:
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text

@@ -199,10 +199,11 @@ def write_head(request: Request) -> bytes:
     return head.encode("latin-1")
 
 
-def read_usual(data: bytes, method: str) -> tuple[Head, int] | None:
-    """Read a whole head of the usual form, and tell where the body begins; None leaves it to `read_head`.
+def read_usual(data: bytes, method: str) -> tuple[int, Headers, int, int, str | None] | None:
+    """Read a whole head of the usual form; None leaves it to `read_head`.
 
-    `data` is what came first, and less than `MAX_FIELDS` fields would fill.
+    Gives the status, the headers, where the body begins and ends, and the connection's `Keep-Alive` field. `data` is
+    what came first, and less than `MAX_FIELDS` fields would fill.
     """
     match = _USUAL.match(data)
     if match is None or method == "HEAD":
@@ -212,7 +213,8 @@ def read_usual(data: bytes, method: str) -> tuple[Head, int] | None:
     hint = None
     if b"keep-alive:" in lowered:
         hint = b", ".join(_HINT.findall(lowered)).decode("latin-1")
-    return Head(int(status), Headers.of_lines(fields), int(length), hint), match.end()
+    start = match.end()
+    return int(status), Headers.of_lines(fields), start, start + int(length), hint
 
 
 def read_head(received: Received, method: str) -> Generator[None, None, Head]:

@@ -14,6 +14,7 @@ call may be made in a signal handler, by the very thread that would hold it: wha
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import weakref
@@ -26,7 +27,7 @@ __all__ = ["MAX_IDLE", "MAX_IDLE_SECONDS", "ConnectionPool", "idle_seconds"]
 
 # uvicorn and Node close after 5 s, gunicorn after 2 s; the rest of a second is for the way there.
 MAX_IDLE_SECONDS = 4.0
-MAX_IDLE = 32  # connections: a fan-out of a sensible size, and a small part of the 1,024 descriptors of a function
+MAX_IDLE = 100  # connections: a fan-out of a sensible size, and a small part of the 1,024 descriptors of a function
 _MAX_HINTED_SECONDS = (
     15.0  # load balancers and NAT on the way forget idle connections, whatever the server says
 )
@@ -66,27 +67,21 @@ class ConnectionPool:
         if not _idle:
             return None
         now = self._wall_clock()
-        taken: Connection | None = None
+        _aging.drop_the_old(now)
         for connection in reversed(list(_idle)):
-            entry = _idle.get(connection)
-            if entry is None:
-                continue  # another thread took it meanwhile
-            owner, to, since, seconds = entry
-            # Below 0 the clock was set back, and the age is unknown.
-            if not 0 <= now - since < seconds:
-                _drop(connection)
-            elif taken is None and owner is self._owner and to == origin:
-                if _idle.pop(connection, None) is None:
-                    continue
-                if self._usable(connection):
-                    taken = connection
-                else:
-                    connection.close()
-        return taken
+            owner, to, since, seconds = _idle.get(connection, _GONE)
+            if owner is not self._owner or to != origin or _idle.pop(connection, None) is None:
+                continue  # another's, or taken by another thread meanwhile
+            if _is_fresh(now, since, seconds) and self._usable(connection):
+                return connection
+            connection.close()
+        return None
 
     def put(self, origin: str, connection: Connection, seconds: float) -> None:
         """Keep a connection whose last response was read to its end, for so many seconds."""
-        _idle[connection] = (self._owner, origin, self._wall_clock(), seconds)
+        now = self._wall_clock()
+        _idle[connection] = (self._owner, origin, now, seconds)
+        _aging.due = min(_aging.due, now + seconds)
         if len(_idle) > MAX_IDLE:
             for oldest in list(_idle)[:-MAX_IDLE]:
                 _drop(oldest)
@@ -94,6 +89,29 @@ class ConnectionPool:
     def close(self) -> None:
         """Close every connection kept."""
         _close_all(self._owner)
+
+
+class _Aging:
+    """When the next idle connection is too old: until then there is nothing to look for among all of them."""
+
+    def __init__(self) -> None:
+        self.due = math.inf
+        self._looked = 0.0
+
+    def drop_the_old(self, now: float) -> None:
+        if self._looked <= now < self.due:
+            return
+        self._looked, self.due = now, math.inf
+        for connection in list(_idle):
+            _, _, since, seconds = _idle.get(connection, _GONE)
+            if _is_fresh(now, since, seconds):
+                self.due = min(self.due, since + seconds)
+            else:
+                _drop(connection)
+
+
+def _is_fresh(now: float, since: float, seconds: float) -> bool:
+    return 0 <= now - since < seconds  # below 0 the clock was set back, and the age is unknown
 
 
 def _drop(connection: Connection) -> None:
@@ -113,7 +131,9 @@ def _drop_all() -> None:
         _drop(connection)
 
 
+_GONE: _Entry = (None, "", 0.0, 0.0)
 _idle: dict[Connection, _Entry] = {}
+_aging = _Aging()
 # A connection inherited by a forked process is the parent's: both would read each other's responses.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drop_all)

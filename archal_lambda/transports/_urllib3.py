@@ -130,20 +130,26 @@ class UrllibTransport:
         first = yield from connection.receive(_FIRST)
         usual = read_usual(first, request.method)
         if usual is not None:
-            head, start = usual
+            persistent = True
+            status, headers, start, end, hint = usual
             connection.enter("body")
-            end = start + (head.length or 0)
             if end <= len(first) and end - start <= self._max_bytes:
                 content, more = first[start:end], len(first) > end
             else:
                 content, more = yield from self._read_plain(connection, end - start, first[start:])
         else:
             head, content, more = yield from self._read_any(connection, request.method, first)
-        response = Response.of(head.status, head.headers, content, request, connection.transfer())
-        if not head.persistent or broken or more or connection.leftover():
+            status, headers, persistent, hint = (
+                head.status,
+                head.headers,
+                head.persistent,
+                head.hint,
+            )
+        response = Response.of(status, headers, content, request, connection.transfer())
+        if not persistent or broken or more or connection.leftover():
             return response, 0.0
-        if head.hint is not None:
-            return response, idle_seconds(head.hint, self._max_idle_seconds)
+        if hint is not None:
+            return response, idle_seconds(hint, self._max_idle_seconds)
         return response, self._max_idle_seconds
 
     def _read_plain(

@@ -23,6 +23,9 @@ class Read:
     body: bytes | None  # None: its content coding cannot be undone
     rest: bytes
     persistent: bool = dataclasses.field(compare=False)
+    hint: str | None = dataclasses.field(
+        default=None, compare=False
+    )  # how long the connection may be idle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,8 @@ def ours(method, data, piece=64):
     except Cut as error:
         return Refused(str(error), early=False)
     rest = (received.some(len(data)) or b"") + b"".join(pieces)
-    return Read(head.status, _plain(head.headers.pairs), bytes(body), rest, head.persistent)
+    pairs = _plain(head.headers.pairs)
+    return Read(head.status, pairs, bytes(body), rest, head.persistent, head.hint)
 
 
 def shortcut(method, data):
@@ -56,12 +60,12 @@ def shortcut(method, data):
     usual = read_usual(data, method)
     if usual is None:
         return None
-    head, start = usual
-    end = start + head.length
-    body, rest = data[start:end], data[end:]
-    if len(data) < end or head.length > LIMIT:
+    status, headers, start, end, hint = usual
+    if len(data) < end or end - start > LIMIT:
         return None
-    return Read(head.status, _plain(head.headers.pairs), body, rest, head.persistent), head.hint
+    return Read(
+        status, _plain(headers.pairs), data[start:end], data[end:], persistent=True, hint=hint
+    )
 
 
 def _driven(steps, received, pieces, body=None):
