@@ -230,7 +230,8 @@ class Clones(CloneCollection[Clone]):
                 request's own timeout applies besides.
 
         Returns:
-            For each call, in order, its response or its error. No call is left running.
+            For each call, in order, its response or its error. No call is left running. An interruption, such as
+            Ctrl-C, ends those under way.
 
         Raises:
             UnknownCloneError: If a clone is not known; then nothing is sent.

@@ -28,7 +28,7 @@ from archal_lambda.core.timeouts import Deadline
 from archal_lambda.errors import Phase
 from archal_lambda.transports._resolve import resolve
 
-__all__ = ["CancelHandle", "Connection", "Reader"]
+__all__ = ["CancelHandle", "Connection", "Reader", "current"]
 
 _BUFFER = 16384  # bytes
 
@@ -228,3 +228,12 @@ class CancelHandle:
             self._cancelled = True
             if self._connection is not None:
                 self._connection.abort()
+
+
+class _Current(threading.local):
+    # What ends the calls of this thread, if anything does.
+    handle: CancelHandle | None = None
+    cancelled: threading.Event | None = None
+
+
+current = _Current()

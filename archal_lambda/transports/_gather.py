@@ -1,26 +1,81 @@
 """Several things at once, on threads.
 
-This module owns those threads; none outlives what it was started for. It must not know what they do.
+This module owns those threads, and what becomes of them when the one that waits for them is interrupted. It must not
+know what they do.
+
+An interruption is whatever the waiting thread's signal handlers raise, such as Ctrl-C. It is obeyed at once: what the
+threads wait for is cancelled, so that they end. One that cannot be told, because it resolves a name, sets up TLS or is
+in code of the caller's, is not waited for: it ends by its own limits, and holds up no exit.
 """
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["gather"]
+from archal_lambda.transports._connection import CancelHandle, current
+
+__all__ = ["gather", "sleep"]
 
 R = TypeVar("R")
 T = TypeVar("T")
 
+_GRACE = (
+    0.1  # seconds for cancelled threads to end; closing a connection takes less than a millisecond
+)
+
 
 def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
     """Do a task for each item, `most` at once, and return the results in order; what a task raises first is raised."""
-    # Here, not above: most functions never come this way, and need not pay for it at every cold start.
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    left = deque(enumerate(items))
+    results: dict[int, R] = {}
+    failures: list[BaseException] = []
+    cancelled = threading.Event()
 
-    pool = ThreadPoolExecutor(min(most, len(items)), "archal-lambda-gather")
+    def work(handle: CancelHandle) -> None:
+        current.handle, current.cancelled = handle, cancelled
+        while left and not failures:
+            try:
+                number, item = left.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            try:
+                results[number] = task(item)
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                failures.append(error)
+
+    handles = [CancelHandle() for _ in range(min(most, len(items)))]
+    threads = [
+        threading.Thread(target=work, args=(handle,), name="archal-lambda-gather", daemon=True)
+        for handle in handles
+    ]
     try:
-        return list(pool.map(task, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        left.clear()
+        cancelled.set()
+        for handle in handles:
+            handle.cancel()
+        until = time.monotonic() + _GRACE
+        for thread in threads:
+            if thread.ident is not None:  # it was started
+                thread.join(max(until - time.monotonic(), 0))
+        raise
+    if failures:
+        raise failures[0]
+    return [results[number] for number in range(len(items))]
+
+
+def sleep(seconds: float) -> None:
+    """Wait, but not on if the call is cancelled meanwhile: then it fails as it is sent again."""
+    cancelled = current.cancelled
+    if cancelled is None:
+        time.sleep(seconds)
+    else:
+        cancelled.wait(seconds)

@@ -19,9 +19,7 @@ from archal_lambda.transports.base import Driver, Transport
 
 # Pyodide has neither threads nor sockets. Not ==, which type checkers take for a reason to look away.
 if TYPE_CHECKING or "emscripten" not in sys.platform:
-    from time import sleep
-
-    from archal_lambda.transports._gather import gather
+    from archal_lambda.transports._gather import gather, sleep
     from archal_lambda.transports._urllib3 import UrllibTransport as BlockingTransport
 else:
     from archal_lambda.transports._jspi import JspiTransport as BlockingTransport

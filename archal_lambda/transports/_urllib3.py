@@ -31,7 +31,7 @@ from archal_lambda.errors import (
     TransportError,
 )
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._connection import CancelHandle, Connection
+from archal_lambda.transports._connection import CancelHandle, Connection, current
 from archal_lambda.transports._http1 import Malformed, read_head, write_head
 from archal_lambda.transports._pool import ConnectionPool
 from archal_lambda.transports._tls import Once, tls_context
@@ -75,6 +75,7 @@ class UrllibTransport:
         handle: CancelHandle | None = None,
     ) -> Response:
         """Send a request and read the whole response; `handle` lets another thread end the exchange."""
+        handle = handle or current.handle
         base = request.base
         if base is None:
             raise TypeError("the request has no base URL")
