@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 __all__ = [
     "ArchalError",
@@ -66,10 +66,22 @@ T = TypeVar("T")
 _PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 
-def _rebuild(cls: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
-    error = cls.__new__(cls)
-    error.args = args  # not through __new__: OSError, the base of TimeoutError, drops them there
-    error.__dict__.update(state)
+_State = (
+    dict[str, Any] | tuple[dict[str, Any] | None, ...] | None
+)  # as object.__getstate__ gives it
+
+
+def _rebuild(cls: type[E], args: tuple[Any, ...], state: _State) -> E:
+    # Not through the class's own constructor, whose arguments are nobody's business here. OSError, the base of
+    # TimeoutError, has one that drops `args`.
+    make: Any = TimeoutError if TimeoutError in cls.__mro__ else Exception
+    error = cast("E", make.__new__(cls))
+    error.args = args
+    for fields in (
+        state if isinstance(state, tuple) else (state,)
+    ):  # what is in the dict, and what is in slots
+        for name, value in (fields or {}).items():
+            setattr(error, name, value)
     return error
 
 
@@ -84,9 +96,12 @@ class ArchalError(Exception):
         """What `str` gives. Sentry asks for this first, and then for `detail`, which a server has written."""
         return str(self)
 
+    def _state(self) -> _State:
+        return cast("_State", object.__getstate__(self))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only constructors break the default pickle and copy, which call cls(*args).
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return _rebuild, (type(self), self.args, self._state())
 
 
 class ConfigurationError(ArchalError, ValueError):
@@ -153,11 +168,12 @@ class TransportError(ArchalError):
         self.transfer = transfer
 
     def concluded(self, *, sent: bool, attempts: int, elapsed: float) -> Self:
-        """Copy the error of one attempt as that of a whole call, with the same cause."""
-        facts = {"sent": sent, "attempts": attempts, "elapsed": elapsed}
-        new = _rebuild(type(self), self.args, {**self.__dict__, **facts})
-        new.__cause__ = self.__cause__
-        return new
+        """Copy the error of one attempt as that of a whole call, with where and why it was raised."""
+        new = _rebuild(type(self), self.args, self._state())
+        new.sent, new.attempts, new.elapsed = sent, attempts, elapsed
+        new.__cause__, new.__context__ = self.__cause__, self.__context__
+        new.__suppress_context__ = self.__suppress_context__
+        return new.with_traceback(self.__traceback__)
 
     def __str__(self) -> str:
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"

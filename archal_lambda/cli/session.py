@@ -5,6 +5,7 @@ This module owns how sessions are asked for and shown. It must not leave one run
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ import msgspec
 
 from archal_lambda import ArchalClient
 from archal_lambda.core.control_plane import may_exist, note_failed_cleanup
-from archal_lambda.transports.base import unique_key
 
 if TYPE_CHECKING:
     from archal_lambda import Session
@@ -50,7 +50,7 @@ def _create(
         clone, colon, pairs[clone] = seed.partition(":")
         if not (clone and colon and pairs[clone]):
             raise click.BadParameter(f"{seed!r} is not CLONE:SEED", param_hint="'--seed'")
-    key = unique_key(None)
+    key = os.urandom(16).hex()
     with ArchalClient.from_env() as client:
 
         def create() -> Session:

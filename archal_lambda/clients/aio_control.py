@@ -30,7 +30,7 @@ from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports._async_platform import async_driver
-from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter, unique_key
+from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter, keyed
 
 __all__ = ["AsyncArchalClient", "AsyncHostedSession", "AsyncSessions"]
 
@@ -120,8 +120,8 @@ class AsyncSessions:
         Wrong arguments are refused at once, not when it is awaited.
         """
         # Not a coroutine function, whose arguments would be shown if it is cancelled before it begins.
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return self._driver.run(self._control.create(request))
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
+        return self._driver.run(self._control.create(keyed(request)))
 
     async def get(self, session_id: str) -> Session:
         """Read one session. See `Sessions.get`."""
@@ -153,7 +153,7 @@ class AsyncSessions:
         **fields: Unpack[SessionFields],
     ) -> AbstractAsyncContextManager[AsyncHostedSession]:
         """Create a session, wait for it, and always stop it. See `Sessions.open`."""
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
 
     @asynccontextmanager
@@ -162,6 +162,7 @@ class AsyncSessions:
     ) -> AsyncGenerator[AsyncHostedSession]:
         control, run = self._control, self._driver.run
         deadline = Deadline.after(timeout.total, clock=self._clock)
+        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
         try:
             session_id = (await run(control.create(request, deadline))).session_id
         except BaseException as error:

@@ -30,7 +30,7 @@ from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports._platform import driver, sleep
-from archal_lambda.transports.base import Driver, Transport, jitter, unique_key
+from archal_lambda.transports.base import Driver, Transport, jitter, keyed
 
 __all__ = ["ArchalClient", "HostedSession", "Sessions"]
 
@@ -145,8 +145,8 @@ class Sessions:
             StatusError: If Archal refuses.
             TransportError: If no response came; the session may exist if `.sent`.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return self._driver.run(self._control.create(request))
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
+        return self._driver.run(self._control.create(keyed(request)))
 
     def get(self, session_id: str) -> Session:
         """Read one session.
@@ -240,13 +240,14 @@ class Sessions:
             ArchalError: As in `create`, `wait_until_running` and `delete`; a session that is over at the end is no
                 error. An error of the body is never replaced: a failed stop is then told in a note on it.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
 
     @contextmanager
     def _opened(
         self, request: Request, timeout: Timeout, on_progress: Progress | None
     ) -> Generator[HostedSession]:
+        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
         opening = _Opening(self._control, self._driver.run, request)
         deadline = Deadline.after(timeout.total, clock=self._clock)
         # From the creation to the end of the stop there is no moment without a handler. An interruption may come at

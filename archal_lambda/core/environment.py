@@ -72,6 +72,8 @@ class TokenSecret(msgspec.Struct, frozen=True):
 
 def token_of(token: str | Secret, *, variable: str = "token") -> Secret:
     """Validate a token; errors name the variable it came from."""
+    if not isinstance(token, str | Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise ConfigurationError(variable, "must be a string")
     secret = token if isinstance(token, Secret) else Secret(token)
     text = secret.reveal()
     if not text or text != text.strip() or not text.isascii() or not text.isprintable():

@@ -97,6 +97,8 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def capped(self, deadline: Deadline) -> "ClientOptions":
         """Tighten the deadline: these options under the earlier of both."""
+        if not isinstance(deadline, Deadline):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("deadline must be a Deadline, such as Deadline.after(5.0)")
         if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
             return self
         return msgspec.structs.replace(self, deadline=deadline)
@@ -187,7 +189,7 @@ def exchange(
     if options.on_call is not None:
         options.on_call(_record(clone, request, outcome, options.deadline))
     if isinstance(outcome, TransportError):
-        raise outcome from outcome.__cause__
+        raise outcome
     return outcome
 
 
@@ -210,6 +212,7 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
         return last
+    current.tally.sent = False  # what the route refused has reached nobody
     return (yield from _attempts(request.prepared(base, newer), current))
 
 

@@ -4,12 +4,11 @@ This module owns lookup, repetition and redaction of headers, the rules for head
 of `Link`.
 It must not decide which headers a call gets.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Self
+from typing import Any, Self, TypeVar, cast, overload
 
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
@@ -24,6 +23,8 @@ __all__ = [
 ]
 
 HeaderInput = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept
@@ -53,11 +54,8 @@ _CONNECTION_LEVEL = frozenset(
 class _HeadersDraft:
     __slots__ = ("_index", "pairs")
 
-    pairs: tuple[tuple[str, str], ...]
-    _index: dict[str, str] | None
 
-
-class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
+class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     """Immutable header fields: any case on lookup, order and repetition kept.
 
     Args:
@@ -70,6 +68,9 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
     __module__ = "archal_lambda"
     __slots__ = ()
 
+    pairs: tuple[tuple[str, str], ...]
+    _index: dict[str, str] | None
+
     @guarded
     def __new__(cls, pairs: HeaderInput = ()) -> Self:
         """Copy the pairs, with secrets revealed."""
@@ -78,7 +79,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it."""
-        draft = _HeadersDraft()
+        draft: Any = _HeadersDraft()
         draft.pairs = tuple(pairs)
         draft._index = None  # noqa: SLF001 - a field of what it becomes
         return cls.seal(draft)
@@ -102,6 +103,25 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
             raise KeyError(name)
         return self._lookup()[name.lower()]
 
+    @overload
+    def get(self, key: str, /) -> str | None: ...
+
+    @overload
+    def get(self, key: str, /, default: str | T) -> str | T: ...
+
+    def get(self, key: object, /, default: str | T | None = None) -> str | T | None:
+        """Return the value of a field, repeated ones joined by commas.
+
+        Args:
+            key: The field name, in any case.
+            default: What to return if there is no such field.
+
+        Returns:
+            The value, or the default.
+        """
+        # Not the mapping's own, which looks for an exception: most lookups find nothing.
+        return self._lookup().get(key.lower(), default) if isinstance(key, str) else default
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._lookup()
 
@@ -122,6 +142,23 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._lookup())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self._lookup() == dict(cast("Mapping[str, str]", other).items())
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._lookup().items()))
+
+    def _fields(self) -> dict[str, Any]:
+        return {"pairs": self.pairs}
+
+    @classmethod
+    @guarded
+    def restore(cls, fields: dict[str, Any]) -> Self:
+        """Make the headers anew, as pickles keep them."""
+        return cls.of(fields["pairs"])
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(name for name, _ in self.pairs) or 'none'}>"
@@ -163,7 +200,7 @@ def reserved_reason(name: str) -> str | None:
     return None
 
 
-def check_headers(pairs: HeaderInput | None) -> Headers:
+def check_headers(pairs: HeaderInput | None) -> "Headers":
     """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
         return _NONE

@@ -2,8 +2,7 @@
 
 This module owns what a call may hold. It must not send anything.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 from typing import Any, Self, TypedDict
 
@@ -42,17 +41,8 @@ class CallOptions(TypedDict, total=False):
 class _RequestDraft:
     __slots__ = ("base", "content", "follow", "headers", "method", "path", "query", "timeout")
 
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    content: bytes
-    timeout: Timeout | None
-    follow: bool
-    base: BaseUrl | None
 
-
-class Request(Immutable, _RequestDraft):
+class Request(Immutable, _RequestDraft, init=False):
     """One HTTP request, validated when it is made, and unchanged from then on.
 
     Args:
@@ -79,6 +69,15 @@ class Request(Immutable, _RequestDraft):
     __module__ = "archal_lambda"
     __slots__ = ()
 
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    content: bytes
+    timeout: Timeout | None
+    follow: bool
+    base: BaseUrl | None
+
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a request, each by name
         cls,
@@ -97,7 +96,7 @@ class Request(Immutable, _RequestDraft):
         """Validate the parts."""
         if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise TypeError("method and path must be strings")
-        draft = _RequestDraft()
+        draft: Any = _RequestDraft()
         draft.base = None
         draft.method = method.upper()
         if draft.method not in _METHODS:
@@ -135,7 +134,7 @@ class Request(Immutable, _RequestDraft):
         """Whether sending it twice does what sending it once does."""
         return self.method in _IDEMPOTENT or "idempotency-key" in self.headers
 
-    def prepared(self, base: BaseUrl, headers: Headers) -> Request:
+    def prepared(self, base: BaseUrl, headers: Headers) -> "Request":
         """Copy the request as one to send: with its base and all its headers, framing aside.
 
         Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
@@ -154,22 +153,24 @@ class Request(Immutable, _RequestDraft):
         draft.base, draft.headers = base, Headers.of(pairs)
         return Request.seal(draft)
 
-    def completed(self, headers: HeaderInput) -> Request:
+    @guarded
+    def completed(self, headers: HeaderInput) -> "Request":
         """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
         draft = self._draft()
         draft.headers = Headers.of([*self.headers.pairs, *further])
         return Request.seal(draft)
 
-    def moved(self, path: str) -> Request:
+    @guarded
+    def moved(self, path: str) -> "Request":
         """Copy the request as one for another path with its query; the request's own parameters are left out."""
         draft = self._draft()
         draft.path, draft.query = check_target(path)
         return Request.seal(draft)
 
-    def _draft(self) -> _RequestDraft:
+    def _draft(self) -> Any:  # noqa: ANN401 - slots without types
         # Each call makes a copy, and copy.copy() takes as long as all else that is done to it.
-        new = _RequestDraft()
+        new: Any = _RequestDraft()
         new.method, new.path, new.query = self.method, self.path, self.query
         new.headers, new.content = self.headers, self.content
         new.timeout, new.follow, new.base = self.timeout, self.follow, self.base

@@ -2,8 +2,7 @@
 
 This module owns what a response offers, and which error a failed one is. It must not send anything.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import codecs
 from contextlib import suppress
@@ -51,18 +50,8 @@ class _ResponseDraft:
         "url",
     )
 
-    status_code: int
-    headers: Headers
-    content: bytes
-    elapsed: float
-    attempts: int
-    maybe_processed: bool
-    transfer: Transfer | None
-    method: str
-    url: str
 
-
-class Response(Immutable, _ResponseDraft):
+class Response(Immutable, _ResponseDraft, init=False):
     """One complete HTTP response.
 
     Args:
@@ -84,6 +73,16 @@ class Response(Immutable, _ResponseDraft):
 
     __module__ = "archal_lambda"
     __slots__ = ()
+
+    status_code: int
+    headers: Headers
+    content: bytes
+    elapsed: float
+    attempts: int
+    maybe_processed: bool
+    transfer: Transfer | None
+    method: str
+    url: str
 
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a response, each by name
@@ -114,7 +113,7 @@ class Response(Immutable, _ResponseDraft):
         elapsed: float = 0.0,
     ) -> Self:
         """Make a response of ready parts, as transports do; see the class."""
-        draft = _ResponseDraft()
+        draft: Any = _ResponseDraft()
         draft.status_code = status_code
         draft.headers = headers
         draft.content = content
@@ -126,9 +125,9 @@ class Response(Immutable, _ResponseDraft):
         draft.url = request.url if request is not None else ""
         return cls.seal(draft)
 
-    def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> Response:
+    def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
         """Copy the response of one attempt as that of a whole call."""
-        draft = _ResponseDraft()
+        draft: Any = _ResponseDraft()
         draft.status_code, draft.headers = self.status_code, self.headers
         draft.content, draft.transfer = self.content, self.transfer
         draft.method, draft.url = self.method, self.url

@@ -164,17 +164,20 @@ def _id_of(content: bytes) -> str | None:
         return None
 
 
-def creation(*, clones: Iterable[str], key: str, fields: SessionFields) -> Request:
+def creation(*, clones: Iterable[str], key: str | None, fields: SessionFields) -> Request:
     """Make the request that creates a session; a `ValueError` or `TypeError` names the argument at fault."""
     if isinstance(clones, str | bytes) or not isinstance(clones, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise TypeError("clones must be a list of clone ids")
     ids: list[object] = list(clones)
     if not ids or not all(isinstance(clone, str) and clone for clone in ids):
         raise ValueError("clones must be a list of one or more clone ids")
-    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-        raise TypeError("idempotency_key must be a str")
-    if not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY:
-        raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
+    headers: dict[str, str] = {}
+    if key is not None:
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("idempotency_key must be a str")
+        if not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY:
+            raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
+        headers["Idempotency-Key"] = key
     body: dict[str, Any] = {"clones": ids}
     for name, value in fields.items():
         if value is not None:
@@ -182,7 +185,7 @@ def creation(*, clones: Iterable[str], key: str, fields: SessionFields) -> Reque
             body[_camel(name)] = value
     for name, value in [("clones", ids), *fields.items()]:
         _check_json(name, value)
-    return Request("POST", "/api/sessions", json=body, headers={"Idempotency-Key": key})
+    return Request("POST", "/api/sessions", json=body, headers=headers)
 
 
 def _check(name: str, value: object) -> None:

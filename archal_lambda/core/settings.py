@@ -3,8 +3,7 @@
 This module is the only reader of the environment. It must not do I/O otherwise, and none of its errors shows
 a value: the values are URLs of sessions and credentials.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import os
 import re
@@ -50,17 +49,8 @@ class _SettingsDraft:
         "token_secret",
     )
 
-    session_id: str | None
-    clone_urls: Mapping[str, BaseUrl]
-    route_headers: Headers
-    token: Secret | None
-    token_secret: TokenSecret | None
-    api_url: BaseUrl
-    runtime_url: BaseUrl | None
-    ca_file: str | None
 
-
-class Settings(Immutable, _SettingsDraft):
+class Settings(Immutable, _SettingsDraft, init=False):
     """Where the clones are and what proves to Archal who calls.
 
     Args:
@@ -81,6 +71,15 @@ class Settings(Immutable, _SettingsDraft):
     __module__ = "archal_lambda"
     __slots__ = ()
 
+    session_id: str | None
+    clone_urls: Mapping[str, BaseUrl]
+    route_headers: Headers
+    token: Secret | None
+    token_secret: TokenSecret | None
+    api_url: BaseUrl
+    runtime_url: BaseUrl | None
+    ca_file: str | None
+
     @guarded
     def __new__(  # noqa: PLR0913 - eight settings, each by name
         cls,
@@ -95,11 +94,12 @@ class Settings(Immutable, _SettingsDraft):
         ca_file: str | None = None,
     ) -> Self:
         """Check the settings."""
+        _check_types(clone_urls=clone_urls, route_headers=route_headers, token_secret=token_secret)
         if session_id and not _SESSION_ID.fullmatch(session_id):
             raise ConfigurationError(
                 "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )
-        draft = _SettingsDraft()
+        draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
         bases = {
             clone: _base_url("clone_urls", url, entry=clone)
@@ -151,7 +151,7 @@ class Settings(Immutable, _SettingsDraft):
             Its base: as named, or composed from the session id if no clone is named at all.
 
         Raises:
-            UnknownCloneError: If other clones are named and this one x.
+            UnknownCloneError: If other clones are named and this one is not, or it is not a clone's name.
             ConfigurationError: If there is nothing to find it by.
         """
         if clone in self.clone_urls:
@@ -207,10 +207,11 @@ class Settings(Immutable, _SettingsDraft):
         if self.token is None:
             raise ConfigurationError(
                 "ARCHAL_TOKEN",
-                "is not set, nor is ARCHAL_TOKEN_SECRET; it must hold an Archal token",
+                "is not set, nor is ARCHAL_TOKEN_SECRET; it must contain an Archal token",
             )
         return self.token
 
+    @guarded
     def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
         """Copy the settings for another session.
 
@@ -284,6 +285,14 @@ def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
 def process_variable(name: str) -> str:
     """Read one variable of this process as it is now; the empty string if it is not set."""
     return os.environ.get(name, "")
+
+
+def _check_types(*, token_secret: object, **mappings: object) -> None:
+    for name, value in mappings.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise ConfigurationError(name, "must be a mapping of names to strings")
+    if token_secret is not None and not isinstance(token_secret, TokenSecret):
+        raise ConfigurationError("token_secret", "must be a TokenSecret")
 
 
 def _check_route_headers(headers: Mapping[str, str]) -> Headers:

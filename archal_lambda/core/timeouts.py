@@ -58,7 +58,7 @@ class Timeout(_Total, frozen=True, kw_only=True):
         # Most are made of one float and defaults, which need no second look.
         if type(self.total) is not float or not 0 < self.total <= _LONGEST:
             msgspec.structs.force_setattr(self, "total", _seconds("total", self.total))
-        if self.connect != _CONNECT and self.connect is not None:
+        if self.connect is not _CONNECT and self.connect is not None:
             msgspec.structs.force_setattr(self, "connect", _seconds("connect", self.connect))
         if self.read is not None:
             msgspec.structs.force_setattr(self, "read", _seconds("read", self.read))

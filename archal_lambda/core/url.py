@@ -41,21 +41,21 @@ def is_loopback(host: str) -> bool:
 class _BaseUrlDraft:
     __slots__ = ("host", "netloc", "origin", "path", "port", "scheme")
 
-    scheme: str
-    host: str
-    port: int
-    netloc: str
-    origin: str
-    path: str
 
-
-class BaseUrl(Immutable, _BaseUrlDraft):
+class BaseUrl(Immutable, _BaseUrlDraft, init=False):
     """The root of a clone's or the control plane's API: `https://host[:port][/path]`, plain http on loopback only.
 
     Anything else is a `ValueError` that says what is wrong and never shows the URL.
     """
 
     __slots__ = ()
+
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    origin: str
+    path: str
 
     def __new__(cls, url: str) -> Self:
         """Check the URL."""
@@ -75,7 +75,7 @@ class BaseUrl(Immutable, _BaseUrlDraft):
             raise ValueError("must be an https URL with a host, such as https://host/github/api")
         if parts.scheme == "http" and not is_loopback(host):
             raise ValueError("must be https; plain http is for loopback only")
-        draft = _BaseUrlDraft()
+        draft: Any = _BaseUrlDraft()
         draft.scheme, draft.host, draft.port = parts.scheme, host, port or _PORTS[parts.scheme]
         bracketed = f"[{host}]" if ":" in host else host
         is_default = draft.port == _PORTS[parts.scheme]
@@ -90,12 +90,6 @@ class BaseUrl(Immutable, _BaseUrlDraft):
 
     def __repr__(self) -> str:
         return f"BaseUrl({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BaseUrl) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
     def relative(self, url: str) -> str:
         """Bring an address that the clone handed out below this base.

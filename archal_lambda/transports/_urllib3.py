@@ -89,20 +89,27 @@ class UrllibTransport:
             connection.begin(deadline, timeout.read)
             response, reusable = self._converse(connection, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
-            _end(handle, connection)
+            failure = _translated(error, connection, request)
             # Other errors quote what the peer said, and the frames of each contain parts of it.
             cause = error.with_traceback(None) if isinstance(error, OSError) else None
-            raise _translated(error, connection, request) from cause
         except BaseException:
             _end(handle, connection)
             raise
+        else:
+            self._keep(connection, base.origin, handle, reusable=reusable)
+            return response
+        _end(handle, connection)
+        raise failure from cause  # here, where nothing else stands behind it
+
+    def _keep(
+        self, connection: Connection, origin: str, handle: CancelHandle | None, *, reusable: bool
+    ) -> None:
         if handle is not None:
             handle.detach()
         if reusable:
-            self._idle.put(base.origin, connection)
+            self._idle.put(origin, connection)
         else:
             connection.close()
-        return response
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""

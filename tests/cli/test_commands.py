@@ -298,7 +298,10 @@ def test_session_create_refuses_a_seed_that_is_none(cli, archal, seed):
 def start(*args):
     """Start a command whose stderr is a terminal; give the process and the terminal."""
     terminal, end = pty.openpty()
-    command = [sys.executable, "-c", "from archal_lambda.cli import main; main()", *args]
+    # A shell leaves Ctrl-C ignored in what it starts in the background, these tests too.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listen}; from archal_lambda.cli import main; main()"
+    command = [sys.executable, "-c", program, *args]
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, env=environ, text=True)
     os.close(end)

@@ -236,14 +236,14 @@ def test_a_task_given_up_before_it_began_makes_no_call():
     """A handle that was cancelled lets no call begin. One that was detached ends nobody's connection."""
     handle = CancelHandle()
     handle.cancel()
-    wire = Connection(Deadline.after(1))
+    connection = Connection(Deadline.after(1))
     with pytest.raises(ConnectionAbortedError):
-        handle.attach(wire)
+        handle.attach(connection)
     other = CancelHandle()
-    other.attach(wire)
+    other.attach(connection)
     other.cancel()
     with pytest.raises(ConnectionAbortedError):
-        wire.begin(Deadline.after(1), None)
+        connection.begin(Deadline.after(1), None)
     with FaultServer(faults.good) as server:
         transport = UrllibTransport()
         request = Request("GET", "/").prepared(

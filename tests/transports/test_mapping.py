@@ -107,8 +107,8 @@ def test_after_a_broken_write_the_response_is_read(plain_site, monkeypatch, cls)
     here = plain_site(good)
     write = Connection.write
 
-    def breaks(wire, data):
-        write(wire, data)
+    def breaks(connection, data):
+        write(connection, data)
         raise made(cls)
 
     monkeypatch.setattr(Connection, "write", breaks)

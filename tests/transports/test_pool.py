@@ -40,7 +40,9 @@ def clock():
 
 @pytest.fixture
 def idle(clock):
-    return ConnectionPool(usable=lambda wire: wire.usable, max_seconds=15.0, wall_clock=clock)
+    return ConnectionPool(
+        usable=lambda connection: connection.usable, max_seconds=15.0, wall_clock=clock
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,16 +66,16 @@ def test_the_freshest_usable_connection_is_taken(  # noqa: PLR0917 - a column ea
     idle, clock, puts, now, taken, closed
 ):
     """Connections that are too old, of unknown age or out of step are closed."""
-    wires = []
+    connections = []
     for put in puts.split():
         name, _, at = put.partition("@")
         clock.now = 1000.0 + float(at)
-        wires.append(Connection(name[0], usable="!" not in name))
-        idle.put(ORIGIN, wires[-1])
+        connections.append(Connection(name[0], usable="!" not in name))
+        idle.put(ORIGIN, connections[-1])
     clock.now = 1000.0 + now
-    wire = idle.take(ORIGIN)
-    assert (wire.name if wire else None) == taken
-    assert "".join(one.name for one in wires if one.closed) == closed
+    connection = idle.take(ORIGIN)
+    assert (connection.name if connection else None) == taken
+    assert "".join(one.name for one in connections if one.closed) == closed
 
 
 def test_a_connection_belongs_to_one_taker(idle):
@@ -92,30 +94,30 @@ def test_origins_do_not_share_connections(idle, other):
 
 def test_close_closes_all_and_ends_nothing(idle):
     """The store may be filled again."""
-    wires = [Connection("a"), Connection("b"), Connection("c")]
-    for wire, origin in zip(wires, [ORIGIN, ORIGIN, "https://b.test"], strict=True):
-        idle.put(origin, wire)
+    connections = [Connection("a"), Connection("b"), Connection("c")]
+    for connection, origin in zip(connections, [ORIGIN, ORIGIN, "https://b.test"], strict=True):
+        idle.put(origin, connection)
     idle.close()
     idle.close()
-    assert all(wire.closed for wire in wires)
+    assert all(connection.closed for connection in connections)
     idle.put(ORIGIN, Connection("d"))
     assert idle.take(ORIGIN).name == "d"
 
 
 def test_a_store_nobody_holds_closes_its_connections(clock):
     """A client that is dropped without being closed leaves no socket behind."""
-    wire = Connection("a")
+    connection = Connection("a")
     store = ConnectionPool(usable=bool, max_seconds=15.0, wall_clock=clock)
-    store.put(ORIGIN, wire)
+    store.put(ORIGIN, connection)
     del store
     gc.collect()
-    assert wire.closed
+    assert connection.closed
 
 
 def test_a_restored_snapshot_has_no_connections(idle):
     """SnapStart's restore empties every store, and does not make one unusable."""
-    wire = Connection("a")
-    idle.put(ORIGIN, wire)
+    connection = Connection("a")
+    idle.put(ORIGIN, connection)
     _pool._drop_all()
-    assert wire.closed
+    assert connection.closed
     assert idle.take(ORIGIN) is None

@@ -109,3 +109,7 @@ def mistakes() -> None:
     github.paginate("/a", type=Repo)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ArchalClient.from_env().sessions.create(clones=["a"], ttl=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     ArchalClient.from_env().sessions.create(["a"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Request("GET", "/a").path = "/b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Settings().token = None  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    github.get("/a").status_code = 200  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Timeout(1.0).total = 2.0  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

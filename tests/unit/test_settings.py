@@ -354,3 +354,20 @@ def test_messages_are_ascii(env):
     with pytest.raises(ConfigurationError) as caught:
         Clones.from_env(env)
     assert str(caught.value).isascii()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clone_urls", "https://clone.test"),
+        ("clone_urls", [("github", "https://clone.test")]),
+        ("route_headers", "x-route-authorization: Bearer t"),
+        ("token", 3),
+        ("token", b"t"),
+        ("token_secret", "arn"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name} must be") as caught:
+        Settings(**{name: value})
+    assert caught.value.variable == name
