@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
 
 import pytest
 from support.faults.client import LATE, clones_at
-from support.faults.server import SAFETY_SECONDS, FaultServer, blackhole, hold, in_turn, read
+from support.faults.server import SAFETY_SECONDS, FaultServer, blackhole, good, hold, in_turn, read
 
 from archal_lambda import Clones, Request, Response, RetryPolicy, Settings, errors
+from archal_lambda.transports._urllib3 import UrllibTransport
 from archal_lambda.transports.mock import MockTransport
 
 BUDGET = 8.0
@@ -44,21 +47,31 @@ def interrupted(after):
     assert time.monotonic() - started < after + 0.2 + LATE
 
 
-def threads():
-    return [one for one in threading.enumerate() if one.name == "archal-lambda-gather"]
+def at(origin, **options):
+    return clones_at(origin, UrllibTransport(), **options)
+
+
+def workers():
+    """How many threads of `gather()` there are."""
+    count = 0
+    for ident, frame in sys._current_frames().items():
+        code = [one.f_code.co_filename for one, _ in traceback.walk_stack(frame)]
+        ours = any(name.endswith("_gather.py") for name in code)
+        count += ours and ident != threading.get_ident()
+    return count
 
 
 def gone():
     until = time.monotonic() + SAFETY_SECONDS
-    while threads() and time.monotonic() < until:
+    while workers() and time.monotonic() < until:
         time.sleep(0.01)
-    return not threads()
+    return not workers()
 
 
 def test_calls_whose_server_is_silent_are_ended():
     """Their connections are closed, and none of those that wait for their turn is sent."""
     with FaultServer(in_turn([read, hold])) as server:
-        clones = clones_at(server.origin)
+        clones = at(server.origin)
         with interrupted(0.2):
             clones.gather(CALLS, timeout=BUDGET, max_concurrency=4)
         assert gone()
@@ -68,7 +81,7 @@ def test_calls_whose_server_is_silent_are_ended():
 
 def test_calls_that_wait_for_a_connection_are_ended():
     with blackhole() as address:
-        clones = clones_at(f"http://{address}")
+        clones = at(f"http://{address}")
         with interrupted(0.2):
             clones.gather(CALLS, timeout=BUDGET)
         assert gone()
@@ -77,7 +90,7 @@ def test_calls_that_wait_for_a_connection_are_ended():
 def test_calls_that_wait_for_their_next_attempt_are_ended():
     """Nothing is sent any more."""
     with FaultServer(in_turn([read])) as server:
-        clones = clones_at(server.origin, retry=RetryPolicy(attempts=2, backoff=6.0))
+        clones = at(server.origin, retry=RetryPolicy(attempts=2, backoff=6.0))
         with interrupted(0.3):
             clones.gather(CALLS[:4], timeout=BUDGET)
         assert gone()
@@ -103,7 +116,7 @@ def test_what_cannot_be_told_is_not_waited_for():
 def test_calls_after_an_interruption_are_as_before():
     """What was cancelled were those calls, not the clients."""
     with FaultServer(in_turn([read, hold])) as server:
-        clones = clones_at(server.origin)
+        clones = at(server.origin)
         with interrupted(0.1):
             clones.gather(CALLS, timeout=BUDGET)
         (outcome,) = clones.gather(CALLS[:1], timeout=0.2)
@@ -133,3 +146,54 @@ def test_a_program_ends_at_ctrl_c():
         assert time.monotonic() - started < 2.0
     assert program.returncode == -signal.SIGINT
     assert log.strip().endswith("KeyboardInterrupt")
+
+
+class Inside:
+    """Calls a function at each instruction that certain files run on this thread, as a signal handler might."""
+
+    def __init__(self, function, files):
+        self.times = 0
+        self._function = function
+        self._files = files
+
+    def __enter__(self):
+        sys.settrace(self._entered)
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def _entered(self, frame, _event, _argument):
+        if not frame.f_code.co_filename.endswith(self._files):
+            return None
+        frame.f_trace_opcodes = True
+        return self._stepped
+
+    def _stepped(self, _frame, event, _argument):
+        if event == "opcode":
+            self.times += 1
+            self._function()
+        return self._stepped
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="somebody else is tracing")
+def test_a_handler_gathers_at_any_instruction_of_the_gather_that_it_interrupts():
+    """Whatever that one holds, neither hangs: also where a name is to be resolved, on a thread of its own."""
+    faulthandler.dump_traceback_later(60, exit=True)
+    try:
+        with FaultServer(good) as server:
+            clones = at(server.origin.replace("127.0.0.1", "localhost"))
+            calls = [("svc", Request("GET", "/a"))] * 2
+            seen = []
+
+            def gather():
+                outcomes = clones.gather(calls, timeout=BUDGET)
+                seen.append([type(one) for one in outcomes])
+
+            inside = Inside(gather, ("_gather.py", "_locks.py", "threading.py"))
+            with inside:
+                gather()
+            clones.close()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    assert inside.times > 100
+    assert seen == [[Response, Response]] * (inside.times + 1)

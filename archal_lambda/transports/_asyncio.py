@@ -7,6 +7,7 @@ travels. The event loop's default executor stays free for the program.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -38,6 +39,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0  # of the process whose threads they are
 
     async def run(self, task: Callable[[], T], deadline: Deadline) -> T:
         """Run something that blocks on a thread; it must be over by the deadline.
@@ -45,9 +47,11 @@ class Threads:
         A `NoThreadError` if none was free by then. What already runs on a thread runs on, if the
         waiting task is cancelled.
         """
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(MAX_THREADS, "archal-lambda-call")
-        job = self._pool.submit(task)
+        pool = self._pool
+        if pool is None or self._pid != os.getpid():  # a fork leaves the threads behind
+            pool = self._pool = ThreadPoolExecutor(MAX_THREADS, "archal-lambda-call")
+            self._pid = os.getpid()
+        job = pool.submit(task)
         waiter = asyncio.wrap_future(job)
         try:
             await asyncio.wait([waiter], timeout=deadline.remaining())

@@ -26,11 +26,14 @@ from typing import Any
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.timeouts import Deadline
 from archal_lambda.errors import Phase
+from archal_lambda.transports._dial import connect
+from archal_lambda.transports._locks import Latch
 from archal_lambda.transports._resolve import resolve
 
 __all__ = ["CancelHandle", "Connection", "Reader", "current"]
 
 _BUFFER = 16384  # bytes
+_CANCELLED = "the call was cancelled"
 
 
 class Connection:
@@ -52,6 +55,7 @@ class Connection:
         self._deadline = deadline
         self._read_limit: float | None = None
         self._aborted = False
+        self._dialing: list[socket.socket] = []
 
     def begin(self, deadline: Deadline, read_limit: float | None) -> None:
         """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds.
@@ -59,7 +63,7 @@ class Connection:
         A `ConnectionAbortedError` if the exchange was given up before it began.
         """
         if self._aborted:
-            raise ConnectionAbortedError("the call was cancelled")
+            raise ConnectionAbortedError(_CANCELLED)
         self.reused = self.phase == "body"
         if self.reused:
             self._marks.clear()
@@ -90,33 +94,8 @@ class Connection:
         self.enter("resolve")
         addresses = resolve(host, port, self._left())
         self.enter("connect")
-        failure: OSError = OSError("the name has no address")
-        for untried, (family, kind, protocol, _, address) in zip(
-            range(len(addresses), 0, -1), addresses, strict=True
-        ):
-            try:
-                sock = socket.socket(family, kind, protocol)
-            except OSError as error:  # the kernel may lack the family
-                failure = error
-                continue
-            self.sock = sock  # so that abort() finds it
-            try:
-                # An equal share for each address, so that a dead first one does not starve the next.
-                sock.settimeout(self._left() / untried)
-                # A request goes out in one or two writes; Nagle's algorithm would hold the second back until
-                # the peer's delayed acknowledgement, about 40 ms.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.connect(address)
-                sock.settimeout(self._left())
-            except OSError as error:
-                sock.close()
-                failure = error
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
-        raise failure
+        self.sock = connect((host, port), addresses, self._still, self._dialing)
+        return self.sock
 
     def write(self, data: memoryview) -> None:
         """Send all of a buffer."""
@@ -149,11 +128,11 @@ class Connection:
     def abort(self) -> None:
         """Make the exchange fail, from another thread: what waits on the socket wakes up."""
         self._aborted = True
-        sock = self.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # Not SSLSocket's own, which drops the encryption first, so that a write in between would be plain.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        for sock in (self.sock, *self._dialing):
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    # Not SSLSocket's own, which drops the encryption first, so that a write in between would be plain.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket, if there is one; closing again does nothing."""
@@ -165,6 +144,11 @@ class Connection:
         if self.sock is None:
             raise ConnectionError("the connection is closed")
         return self.sock
+
+    def _still(self) -> float:
+        if self._aborted:
+            raise ConnectionAbortedError(_CANCELLED)
+        return self._left()
 
     def _left(self) -> float:
         left = self._deadline.at - self._deadline.clock()
@@ -206,7 +190,8 @@ class CancelHandle:
     """Ends one call from another thread, whatever connection it is on."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # It guards no wait. A signal handler that cancels may interrupt the call itself, on the thread that holds it.
+        self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._cancelled = False
 
@@ -214,7 +199,7 @@ class CancelHandle:
         """Begin, on the thread that makes the call; a `ConnectionAbortedError` if it was given up before."""
         with self._lock:
             if self._cancelled:
-                raise ConnectionAbortedError("the call was cancelled")
+                raise ConnectionAbortedError(_CANCELLED)
             self._connection = connection
 
     def detach(self) -> None:
@@ -233,7 +218,7 @@ class CancelHandle:
 class _Current(threading.local):
     # What ends the calls of this thread, if anything does.
     handle: CancelHandle | None = None
-    cancelled: threading.Event | None = None
+    cancelled: Latch | None = None
 
 
 current = _Current()

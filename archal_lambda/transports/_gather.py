@@ -6,26 +6,28 @@ know what they do.
 An interruption is whatever the waiting thread's signal handlers raise, such as Ctrl-C. It is obeyed at once: what the
 threads wait for is cancelled, so that they end. One that cannot be told, because it resolves a name, sets up TLS or is
 in code of the caller's, is not waited for: it ends by its own limits, and holds up no exit.
+
+The threads are of `_thread`, not `threading`: to register one, and to wait for it, `threading` holds locks, for which a
+`gather()` in a signal handler would wait on the very thread that it interrupts.
 """
 
 from __future__ import annotations
 
-import threading
 import time
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from archal_lambda.transports._connection import CancelHandle, current
+from archal_lambda.transports._locks import FOREVER, Latch
 
 __all__ = ["gather", "sleep"]
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-_GRACE = (
-    0.1  # seconds for cancelled threads to end; closing a connection takes less than a millisecond
-)
+_GRACE = 0.1  # seconds for cancelled threads to end; closing a connection takes well below one
 
 
 def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
@@ -33,39 +35,37 @@ def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
     left = deque(enumerate(items))
     results: dict[int, R] = {}
     failures: list[BaseException] = []
-    cancelled = threading.Event()
+    cancelled = Latch()
 
-    def work(handle: CancelHandle) -> None:
+    def work(handle: CancelHandle, over: Latch) -> None:
         current.handle, current.cancelled = handle, cancelled
-        while left and not failures:
-            try:
-                number, item = left.popleft()
-            except IndexError:  # another thread took the last one
-                return
-            try:
+        try:
+            while not failures:
+                try:
+                    number, item = left.popleft()
+                except IndexError:  # none is left
+                    return
                 results[number] = task(item)
-            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-                failures.append(error)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            failures.append(error)
+        finally:
+            over.open()
 
-    handles = [CancelHandle() for _ in range(min(most, len(items)))]
-    threads = [
-        threading.Thread(target=work, args=(handle,), name="archal-lambda-gather", daemon=True)
-        for handle in handles
-    ]
+    started: list[tuple[CancelHandle, Latch]] = []
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for _ in range(min(most, len(items))):
+            started.append((CancelHandle(), Latch()))
+            start_new_thread(work, started[-1])
+        for _, over in started:
+            over.wait(FOREVER)
     except BaseException:
         left.clear()
-        cancelled.set()
-        for handle in handles:
+        cancelled.open()
+        for handle, _ in started:
             handle.cancel()
         until = time.monotonic() + _GRACE
-        for thread in threads:
-            if thread.ident is not None:  # it was started
-                thread.join(max(until - time.monotonic(), 0))
+        for _, over in started:
+            over.wait(max(until - time.monotonic(), 0))
         raise
     if failures:
         raise failures[0]

@@ -7,13 +7,13 @@ connections or deadlines.
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from urllib3.util.ssl_ import create_urllib3_context
 
 from archal_lambda.errors import ConfigurationError
+from archal_lambda.transports._locks import SharedLock
 
 __all__ = ["Once", "tls_context"]
 
@@ -27,14 +27,14 @@ class Once(Generic[T]):
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._lock = threading.Lock()
+        self._lock = SharedLock()
         self._made: T | None = None
 
     def get(self, seconds: float) -> T:
         """Return the value; another thread that makes it is waited for `seconds`, then it is a `TimeoutError`."""
         if self._made is not None:
             return self._made
-        # The lock saves work, no more: whoever holds it may be a thread that a fork left behind.
+        # The lock saves work, no more: whoever holds it may be slow.
         locked = self._lock.acquire(timeout=min(seconds, _PATIENCE))
         try:
             if self._made is None:

@@ -33,22 +33,20 @@ from archal_lambda.errors import (
 from archal_lambda.transports._body import TooLarge, read_body
 from archal_lambda.transports._connection import CancelHandle, Connection, current
 from archal_lambda.transports._http1 import Malformed, read_head, write_head
-from archal_lambda.transports._pool import ConnectionPool
+from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
 from archal_lambda.transports._tls import Once, tls_context
 
 __all__ = ["UrllibTransport"]
 
-# An idle connection older than this is closed, not used: Lambda freezes the process between invocations, and
-# load balancers forget idle connections meanwhile. httpx keeps 5 s, AWS NAT gateways 350 s.
-MAX_IDLE_SECONDS = 15.0
 _PIECE = 65536
 
 
 class UrllibTransport:
     """Sends requests over HTTP/1.1, each under a real deadline.
 
-    `ca_file` is a PEM file, None means the system's certificates; `max_response_bytes` counts after decoding. Idle
-    connections age by `wall_clock`, not the monotonic one, which stands still while Lambda freezes the process.
+    `ca_file` is a PEM file, None means the system's certificates; `max_response_bytes` counts after decoding. A
+    connection may be idle for `max_idle_seconds`, or what its server says, by `wall_clock`: the monotonic one stands
+    still while Lambda freezes the process.
     """
 
     def __init__(
@@ -62,9 +60,8 @@ class UrllibTransport:
         self._max_bytes = max_response_bytes
         # Reading the CA certificates takes tens of milliseconds, which a fan-out must not spend on each call.
         self._context = Once(lambda: tls_context(ca_file))
-        self._idle = ConnectionPool(
-            usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock
-        )
+        self._max_idle_seconds = max_idle_seconds
+        self._idle = ConnectionPool(usable=_usable, wall_clock=wall_clock)
 
     def send(
         self,
@@ -87,7 +84,7 @@ class UrllibTransport:
             if connection.sock is None:
                 connection.sock = self._connect(connection, base, deadline)
             connection.begin(deadline, timeout.read)
-            response, reusable = self._converse(connection, request)
+            response, seconds = self._converse(connection, request)
         except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
             failure = _translated(error, connection, request)
             # Other errors quote what the peer said, and the frames of each contain parts of it.
@@ -96,18 +93,18 @@ class UrllibTransport:
             _end(handle, connection)
             raise
         else:
-            self._keep(connection, base.origin, handle, reusable=reusable)
+            self._keep(connection, base.origin, handle, seconds)
             return response
         _end(handle, connection)
         raise failure from cause  # here, where nothing else stands behind it
 
     def _keep(
-        self, connection: Connection, origin: str, handle: CancelHandle | None, *, reusable: bool
+        self, connection: Connection, origin: str, handle: CancelHandle | None, seconds: float
     ) -> None:
         if handle is not None:
             handle.detach()
-        if reusable:
-            self._idle.put(origin, connection)
+        if seconds:
+            self._idle.put(origin, connection, seconds)
         else:
             connection.close()
 
@@ -129,7 +126,7 @@ class UrllibTransport:
             connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # as in ssl.py
         return connection.sock
 
-    def _converse(self, connection: Connection, request: Request) -> tuple[Response, bool]:
+    def _converse(self, connection: Connection, request: Request) -> tuple[Response, float]:
         broken = False
         try:
             _write(connection, request)
@@ -141,7 +138,11 @@ class UrllibTransport:
         connection.enter("body")
         content = read_body(head, connection.reader, self._max_bytes)
         response = Response.of(head.status, head.headers, content, request, connection.transfer())
-        return response, head.persistent and not broken and not connection.leftover()
+        if not head.persistent or broken or connection.leftover():
+            return response, 0.0
+        if "keep-alive" in head.headers:
+            return response, idle_seconds(head.headers["keep-alive"], self._max_idle_seconds)
+        return response, self._max_idle_seconds
 
 
 class _Plain(HTTPConnection):
