@@ -24,7 +24,7 @@ BUDGET = 8.0
 CALLS = [("svc", Request("GET", "/a"))] * 12
 
 
-class Interrupt(Exception):
+class InterruptError(Exception):
     """Raised by a signal handler; no BaseException, for those of programs are not always."""
 
 
@@ -33,13 +33,13 @@ def interrupted(after):
     """Interrupt the body so many seconds from now; it must not outlive that by much."""
 
     def interrupt(*_):
-        raise Interrupt
+        raise InterruptError
 
     before = signal.signal(signal.SIGALRM, interrupt)
     started = time.monotonic()
     try:
         signal.setitimer(signal.ITIMER_REAL, after)
-        with pytest.raises(Interrupt):
+        with pytest.raises(InterruptError):
             yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.blocking import as_async
@@ -122,11 +123,16 @@ class Interrupt(BaseException):
     """As KeyboardInterrupt, but nobody else's."""
 
 
+class OrdinaryError(Exception):
+    """Raised by a signal handler that does not care, such as one that calls `pytest.exit()`."""
+
+
 class Interruption:
     """Raises once, at a given one of the instructions that certain files run, and counts them."""
 
-    def __init__(self, number, files):
+    def __init__(self, number, files, kind=Interrupt):
         self.steps = 0
+        self._kind = kind
         self._number = number
         self._files = files
 
@@ -147,7 +153,7 @@ class Interruption:
         if event == "opcode":
             self.steps += 1
             if self.steps == self._number:
-                raise Interrupt
+                raise self._kind
         return self._stepped
 
 
@@ -155,22 +161,34 @@ def opened(archal, interruption, body):
     try:
         with interruption, client_of(archal).sessions.open(clones=["a"]):
             body()
-    except (Interrupt, ZeroDivisionError) as error:
+    except (Interrupt, Exception) as error:  # noqa: BLE001 - whatever it is told
         return type(error)
     return None
 
 
 @pytest.mark.parametrize("kind", ["sync"], indirect=True)  # asyncio interrupts at awaits alone
 @pytest.mark.parametrize("body", [lambda: None, lambda: 1 / 0], ids=["good", "failing"])
+@pytest.mark.parametrize("error", [Interrupt, OrdinaryError])
 @pytest.mark.skipif(sys.gettrace() is not None, reason="somebody else is tracing")
-def test_an_interruption_at_any_instruction_leaves_no_session(body):
+def test_an_interruption_at_any_instruction_leaves_no_session(body, error):
     """Before, in and behind the body, and while a failed body's session is stopped."""
+    # On a thread of its own: an interpreter interrupted between any two instructions may forget that a thread is done
+    # with an error, and shows it behind all later ones.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(left_behind, body, error).result() == []
+
+
+def left_behind(body, error):
+    """At which instructions an interruption leaves a session, or is not obeyed."""
     files = ("clients/control.py", "core/control_plane.py", "contextlib.py")
     whole = Interruption(0, files)
     opened(Archal(), whole, body)
     assert whole.steps > 300
+    wrong = []
     for number in range(1, whole.steps + 1):
         archal = Archal()
-        outcome = opened(archal, Interruption(number, files), body)
-        assert not archal.running, f"left behind by an interruption at instruction {number}"
-        assert outcome is Interrupt
+        outcome = opened(archal, Interruption(number, files, error), body)
+        # An ordinary error may become a note, as any that comes while a session is stopped.
+        if archal.running or (error is Interrupt and outcome is not Interrupt):
+            wrong.append(number)
+    return wrong

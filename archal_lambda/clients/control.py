@@ -28,7 +28,7 @@ from archal_lambda.core.secrets import guarded
 from archal_lambda.core.sessions import Session, SessionFields, SessionList, creation
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
-from archal_lambda.errors import NotFoundError
+from archal_lambda.errors import ArchalError, NotFoundError
 from archal_lambda.transports._platform import driver, sleep
 from archal_lambda.transports.base import Driver, Transport, jitter, keyed
 
@@ -303,7 +303,7 @@ class _Opening:
                 self._run(self._control.delete(self._session_id))
         except NotFoundError:
             pass
-        except Exception:
+        except ArchalError:
             self._over = True  # what fails is tried again by the flow, not here
             raise
         self._over = True

@@ -157,14 +157,14 @@ class ControlPlane(msgspec.Struct, frozen=True):
 def may_exist(error: BaseException) -> bool:
     """Tell whether a creation that failed may have made a session all the same.
 
-    It may after an interruption, a lost or unreadable response, or a server's failure, also of an earlier attempt: what
-    the last one was answered with says nothing of those.
+    It may after an interruption, which is any error but ours, a lost or unreadable response, or a server's failure,
+    also of an earlier attempt: what the last one was answered with says nothing of those.
     """
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, StatusError) and error.response.maybe_processed:
         return True
-    return not isinstance(error, Exception) or isinstance(error, ServerError | DecodeError)
+    return not isinstance(error, ArchalError) or isinstance(error, ServerError | DecodeError)
 
 
 @contextmanager
@@ -179,7 +179,9 @@ def note_failed_cleanup(cause: BaseException) -> Generator[None]:
         pass
     except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
         why = error if isinstance(error, ArchalError) else type(error).__name__
-        cause.add_note(f"The session could not be stopped and may still be billed: {why}")
+        note = f"The session could not be stopped and may still be billed: {why}"
+        if note not in getattr(cause, "__notes__", ()):
+            cause.add_note(note)
 
 
 def settings_of(session: Session, settings: Settings) -> Settings:

@@ -41,12 +41,13 @@ class Sweep(msgspec.Struct):
 class Report(msgspec.Struct):
     """What was done, as session ids. A dry run skips them all; so does too little time, for the rest.
 
-    A session that cannot be read is counted as unreadable. Its age is not known, so it is not spared.
+    Unreadable sessions are named, as far as they have ids, and left alone: their age is not known, and one that
+    somebody uses may be among them.
     """
 
     found: int
     dry_run: bool
-    unreadable: int = 0
+    unreadable: list[str | None] = []
     stopped: list[str] = []
     failed: list[str] = []
     skipped: list[str] = []
@@ -62,14 +63,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
     with ArchalClient.from_env() as client:
         sessions = client.sessions.list()
-        unreadable = len(sessions.unreadable)
-        report = Report(len(sessions) + unreadable, sweep.dry_run, unreadable)
+        unreadable = sessions.unreadable
+        report = Report(len(sessions) + len(unreadable), sweep.dry_run, unreadable)
         forgotten = [
             session.session_id
             for session in sessions
             if (now - session.created_at).total_seconds() > sweep.max_age_seconds
         ]
-        for session_id in [*forgotten, *filter(None, sessions.unreadable)]:
+        for session_id in forgotten:
             if sweep.dry_run or deadline.expired:
                 report.skipped.append(session_id)
                 continue
@@ -86,7 +87,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
     metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
     metrics.add_metric("SessionsSkipped", MetricUnit.Count, len(report.skipped))
-    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, report.unreadable)
+    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, len(report.unreadable))
     result: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("sessions swept", extra={"report": result})
     return result

@@ -61,15 +61,19 @@ def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
     except BaseException:
         left.clear()
         cancelled.open()
-        for handle, _ in started:
-            handle.cancel()
-        until = time.monotonic() + _GRACE
-        for _, over in started:
-            over.wait(max(until - time.monotonic(), 0))
+        _end(started)
         raise
     if failures:
         raise failures[0]
     return [results[number] for number in range(len(items))]
+
+
+def _end(started: Sequence[tuple[CancelHandle, Latch]]) -> None:
+    for handle, _ in started:
+        handle.cancel()
+    until = time.monotonic() + _GRACE
+    for _, over in started:
+        over.wait(max(until - time.monotonic(), 0))
 
 
 def sleep(seconds: float) -> None:

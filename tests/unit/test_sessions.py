@@ -335,7 +335,7 @@ def test_open_stops_the_session_when_the_body_fails(error):
         ([502, 502, 502], "status 502"),
         ([lost(), lost(), lost()], "gone (request sent, 3 attempts"),
         ([403], "status 403"),
-        ([RuntimeError("a transport's own")], "RuntimeError"),
+        ([RuntimeError("a transport's own")] * 2, "RuntimeError"),
     ],
 )
 def test_open_never_masks_the_bodys_error(outcomes, told):
