@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 import pytest
 from support.faults.client import LATE, clones_at
 from support.faults.server import SAFETY_SECONDS, FaultServer, blackhole, good, hold, in_turn, read
+from support.threads import others_in
 
 from archal_lambda import Clones, Request, Response, RetryPolicy, Settings, errors
 from archal_lambda.transports._urllib3 import UrllibTransport
@@ -51,21 +51,11 @@ def at(origin, **options):
     return clones_at(origin, UrllibTransport(), **options)
 
 
-def workers():
-    """How many threads of `gather()` there are."""
-    count = 0
-    for ident, frame in sys._current_frames().items():
-        code = [one.f_code.co_filename for one, _ in traceback.walk_stack(frame)]
-        ours = any(name.endswith("_gather.py") for name in code)
-        count += ours and ident != threading.get_ident()
-    return count
-
-
 def gone():
     until = time.monotonic() + SAFETY_SECONDS
-    while workers() and time.monotonic() < until:
+    while others_in("_gather.py") and time.monotonic() < until:
         time.sleep(0.01)
-    return not workers()
+    return not others_in("_gather.py")
 
 
 def test_calls_whose_server_is_silent_are_ended():

@@ -221,7 +221,7 @@ def test_sessions(check, sentinels, answer, env):
     """How a session ended is on the error, not in its message; nor are links in the message of a walk."""
     check(errors.SessionEndedError("ses-1", sentinels["answer"], sentinels["answer"]))
     link = Response(
-        200, json=[], headers={"Link": f'<https://x.test/../a?{sentinels["field"]}>; rel="next"'}
+        200, json=[1], headers={"Link": f'<https://x.test/../a?{sentinels["field"]}>; rel="next"'}
     )
     github = Clones.from_env(env, transport=script(link))["github"]
     with pytest.raises(errors.DecodeError) as caught:
