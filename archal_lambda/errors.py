@@ -8,10 +8,12 @@ no error here may contain a token, a header value, a body or a query string in i
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
     │   ├── ConnectError                    no connection could be made
-    │   ├── ConnectionLost                  the peer went away, or what it sent is not a response
+    │   │   └── CertificateError            the peer's certificate is not accepted
+    │   ├── ConnectionLost                  the peer went away before the response was complete
+    │   ├── ProtocolError                   .status_code
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
-    ├── DecodeError (ValueError)            .path
+    ├── DecodeError (ValueError)            .path .field .method .url .status_code
     ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
@@ -20,7 +22,7 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── PermissionDeniedError           403
         ├── NotFoundError                   404
         ├── UpgradeRequiredError            426
-        ├── RateLimitError                  429
+        ├── RateLimitError                  429, or 403 for a spent rate limit
         ├── ServerError                     5xx
         │   └── TeardownFailedError         a session was not stopped: it may still run
         └── RouteRejectedError              Archal refused the call before the clone saw it
@@ -36,6 +38,7 @@ __all__ = [
     "ArchalError",
     "AuthenticationError",
     "BadRequestError",
+    "CertificateError",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",
@@ -44,6 +47,7 @@ __all__ = [
     "PageLimitError",
     "PermissionDeniedError",
     "Phase",
+    "ProtocolError",
     "RateLimitError",
     "RequestTimeout",
     "ResponseTooLarge",
@@ -186,8 +190,31 @@ class ConnectError(TransportError):
     """No connection could be made: name, network, or TLS. Only an earlier attempt may have sent something."""
 
 
+class CertificateError(ConnectError):
+    """The peer's certificate is not accepted: of an unknown CA, for another host, out of date. Never tried again."""
+
+
 class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx
-    """The connection broke, or what came back is not a complete HTTP response."""
+    """The connection broke, or ended before the response was complete."""
+
+
+class ProtocolError(TransportError):
+    """A response came, but breaks the rules of HTTP or passes a limit on its headers.
+
+    It is never tried again, whatever the method: that is for failures of communication alone (RFC 9110, section 9.2.2).
+    The limits: 256 KB of status line and headers, interim responses included; 64 KB in a line; 5,000 header fields, as
+    many as curl takes; three content codings; 1,000 gzip streams.
+
+    Args:
+        reason: Which rule; nothing of what the peer sent.
+        status_code: The status of the refused response; None where its status line was not understood, or the host
+            does not tell.
+        **facts: As in `TransportError`.
+    """
+
+    def __init__(self, reason: str, *, status_code: int | None = None, **facts: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(reason, **facts)
+        self.status_code = status_code
 
 
 class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same
@@ -218,16 +245,35 @@ class ResponseTooLarge(TransportError):  # noqa: N818 - the same
 
 
 class DecodeError(ArchalError, ValueError):
-    """A response does not contain what was asked of it.
+    """A response, or an event, does not contain what was asked of it.
 
     Args:
-        reason: What is wrong, without any value of the body.
+        reason: What is wrong and what was expected, without any value of the body.
         path: Where in the body, as `$.field[0]`; `$` when the whole body is at fault.
+        field: The field at fault, where it is one: the last name of the path, or the one that is missing there.
+        method: The HTTP method of the call; empty where no response was read.
+        url: The address without query; empty like `method`.
+        status_code: The status of the response; None like `method`.
     """
 
-    def __init__(self, reason: str, *, path: str = "$") -> None:
-        super().__init__(f"{reason} at {path}")
+    def __init__(  # noqa: PLR0913 - an error states all its facts, each by name
+        self,
+        reason: str,
+        *,
+        path: str = "$",
+        field: str | None = None,
+        method: str = "",
+        url: str = "",
+        status_code: int | None = None,
+    ) -> None:
+        where = f"{method} {url}: ".lstrip(" :")
+        status = "" if status_code is None else f"status {status_code}: "
+        super().__init__(f"{where}{status}{reason} at {path}")
         self.path = path
+        self.field = field
+        self.method = method
+        self.url = url
+        self.status_code = status_code
 
 
 class PageLimitError(ArchalError):
@@ -305,6 +351,11 @@ class _FailedResponse(Protocol):
         """Decode the body into a type."""
         ...
 
+    @property
+    def error_message(self) -> str:
+        """The words in which the failure is told, for logs."""
+        ...
+
     def error_field(self, name: str) -> str | None:
         """Read a string of the error envelope."""
         ...
@@ -314,7 +365,7 @@ class StatusError(ArchalError):
     """The status of the response says that the call failed.
 
     Args:
-        response: The `Response`; its body stays out of the message.
+        response: The `Response`; of its body, the message contains `Response.error_message` and a code that is a word.
         method: The HTTP method of the call.
         url: The address without query.
     """
@@ -326,7 +377,10 @@ class StatusError(ArchalError):
         self.code = response.error_field("code")
         self.detail = response.error_field("detail") or response.error_field("message")
         code = f" ({self.code})" if self.code and _PLAIN_CODE.fullmatch(self.code) else ""
-        super().__init__(f"{method} {url}: ".lstrip(" :") + f"status {self.status_code}{code}")
+        told = response.error_message
+        said = f": {told}" if told else ""
+        where = f"{method} {url}: ".lstrip(" :")
+        super().__init__(f"{where}status {self.status_code}{code}{said}")
 
 
 class BadRequestError(StatusError):
@@ -350,7 +404,7 @@ class UpgradeRequiredError(StatusError):
 
 
 class RateLimitError(StatusError):
-    """429: too many requests; `.retry_after` may say for how long."""
+    """429, or 403 for a rate limit that is spent: too many requests; `.retry_after` may say for how long to wait."""
 
 
 class ServerError(StatusError):
@@ -361,8 +415,8 @@ class TeardownFailedError(ServerError):
     """A session could not be stopped: it may still run, and be billed. The cause is behind it.
 
     Args:
-        why: The `Response` to the DELETE, 5xx or a refusal such as 401, or the `TransportError` in its place; then
-            `.response` is None and `.status_code` 0.
+        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
+            `.status_code` 0.
         method: The HTTP method of the call.
         url: The address without query.
     """
@@ -374,7 +428,6 @@ class TeardownFailedError(ServerError):
     ) -> None:
         if not isinstance(why, TransportError):
             super().__init__(why, method=method, url=url)
-            self.args = (f"{self}; the session may still run",)
             return
         ArchalError.__init__(self, f"{why}; the session may still run")
         self.response = self.retry_after = self.code = self.detail = None

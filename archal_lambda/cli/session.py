@@ -5,7 +5,7 @@ This module owns how sessions are asked for and shown. It must not leave one run
 
 from __future__ import annotations
 
-import os
+import secrets
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ def _create(
         clone, colon, pairs[clone] = seed.partition(":")
         if not (clone and colon and pairs[clone]):
             raise click.BadParameter(f"{seed!r} is not CLONE:SEED", param_hint="'--seed'")
-    key = os.urandom(16).hex()
+    key = secrets.token_hex(16)
     with ArchalClient.from_env() as client:
 
         def create() -> Session:

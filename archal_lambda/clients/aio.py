@@ -20,7 +20,8 @@ from typing import Any, Self, TypeVar, Unpack
 from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy, TraceHeaders
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
@@ -121,7 +122,7 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
 class AsyncClones(CloneCollection[AsyncClone]):
     """The clones of a session, by name. It is `Clones`, awaited.
 
-    On CPython, calls run on up to 32 threads of their own; in Pyodide and in Cloudflare Python Workers they are
+    On CPython, calls are made on the running event loop; in Pyodide and in Cloudflare Python Workers they are
     the host's `fetch`. One object may serve several event loops, one after the other.
 
     Args:
@@ -130,9 +131,10 @@ class AsyncClones(CloneCollection[AsyncClone]):
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
-        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop.
+        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop. An
+            error of its own is logged once, and never breaks a call.
         trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
-            yours. None leaves the calls as they are.
+            yours. None leaves the calls as they are; so does one that fails, which is logged once.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -172,6 +174,14 @@ class AsyncClones(CloneCollection[AsyncClone]):
             trace=trace,
         )
         super().__init__(settings, options)
+
+    @classmethod
+    def of(cls, settings: Settings, driver: AsyncDriver, options: ClientOptions) -> Self:
+        """Make clients of ready parts, as `AsyncSessions.open` does; see the class."""
+        made = object.__new__(cls)
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        made._driver = driver
+        return made
 
     @classmethod
     @guarded

@@ -12,16 +12,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.aio import AsyncClones
-from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.auth import control_credentials, route_credentials
 from archal_lambda.core.control_plane import (
     ControlPlane,
     Progress,
-    control_options,
+    both_options,
     may_exist,
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
@@ -42,6 +44,12 @@ class AsyncArchalClient:
         settings: Where it is and the token that opens it.
         transport: What sends; None makes one.
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a failure. None means three attempts at most, and to a session's clones what it
+            means to `AsyncClones`.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop. An
+            error of its own is logged once, and never breaks a call.
+        trace: Gives headers for each call that carry a trace on; see `AsyncClones`.
         sleep: Waits for a number of seconds when awaited, between polls and retries.
         clock: Returns monotonic seconds.
 
@@ -55,24 +63,39 @@ class AsyncArchalClient:
     __module__ = "archal_lambda"
 
     @guarded
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         settings: Settings,
         *,
         transport: AsyncTransport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        options, of_clones = both_options(Timeout.of(timeout), retry, on_call, trace)
         self._driver = async_driver(
             settings,
             control_credentials,
             transport=transport,
-            max_response_bytes=MAX_RESPONSE_BYTES,
+            max_response_bytes=max_response_bytes,
             sleep=sleep,
         )
-        options = control_options(Timeout.of(timeout))
-        self.sessions = AsyncSessions(settings, self._driver, options, clock=clock)
+
+        def hosted(settings: Settings) -> AsyncClones:
+            own = async_driver(
+                settings,
+                route_credentials,
+                transport=self._driver.transport,
+                max_response_bytes=max_response_bytes,
+                sleep=sleep,
+            )
+            return AsyncClones.of(settings, own, of_clones)
+
+        self.sessions = AsyncSessions(settings, self._driver, options, hosted, clock=clock)
 
     @classmethod
     @guarded
@@ -99,12 +122,14 @@ class AsyncSessions:
         settings: Settings,
         driver: AsyncDriver,
         options: ClientOptions,
+        hosted: Callable[[Settings], AsyncClones],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._driver = driver
         self._control = ControlPlane(settings.api_url, options, jitter)
+        self._hosted_clones = hosted
         self._clock = clock
 
     @guarded
@@ -185,7 +210,7 @@ class AsyncSessions:
     ) -> AsyncHostedSession:
         session = await self._driver.run(self._control.wait(session_id, deadline, on_progress))
         settings = settings_of(session, self._settings)
-        return AsyncHostedSession(session, AsyncClones(settings, transport=self._driver.transport))
+        return AsyncHostedSession(session, self._hosted_clones(settings))
 
 
 class AsyncHostedSession:

@@ -12,16 +12,18 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.sync import Clones
-from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.auth import control_credentials, route_credentials
 from archal_lambda.core.control_plane import (
     ControlPlane,
     Progress,
-    control_options,
+    both_options,
     may_exist,
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions, Flow
+from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
@@ -40,10 +42,18 @@ _MOST_TRIES = 2  # of stopping a session: once, and once more after an interrupt
 class ArchalClient:
     """Archal's control plane.
 
+    All options count for the calls to it and for those to the clones of a session that it opens.
+
     Args:
         settings: Where it is and the token that opens it.
         transport: What sends; None makes one.
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a failure. None means three attempts at most, and to a session's clones what it
+            means to `Clones`.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it. An error of its
+            own is logged once, and never breaks a call.
+        trace: Gives headers for each call that carry a trace on; see `Clones`.
         sleep: Waits for a number of seconds, between polls and retries.
         clock: Returns monotonic seconds.
 
@@ -57,24 +67,39 @@ class ArchalClient:
     __module__ = "archal_lambda"
 
     @guarded
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         settings: Settings,
         *,
         transport: Transport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
         sleep: Callable[[float], None] = sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        options, of_clones = both_options(Timeout.of(timeout), retry, on_call, trace)
         self._driver = driver(
             settings,
             control_credentials,
             transport=transport,
-            max_response_bytes=MAX_RESPONSE_BYTES,
+            max_response_bytes=max_response_bytes,
             sleep=sleep,
         )
-        options = control_options(Timeout.of(timeout))
-        self.sessions = Sessions(settings, self._driver, options, clock=clock)
+
+        def hosted(settings: Settings) -> Clones:
+            own = driver(
+                settings,
+                route_credentials,
+                transport=self._driver.transport,
+                max_response_bytes=max_response_bytes,
+                sleep=sleep,
+            )
+            return Clones.of(settings, own, of_clones)
+
+        self.sessions = Sessions(settings, self._driver, options, hosted, clock=clock)
 
     @classmethod
     @guarded
@@ -112,12 +137,14 @@ class Sessions:
         settings: Settings,
         driver: Driver,
         options: ClientOptions,
+        hosted: Callable[[Settings], Clones],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._driver = driver
         self._control = ControlPlane(settings.api_url, options, jitter)
+        self._hosted_clones = hosted
         self._clock = clock
 
     @guarded
@@ -183,8 +210,8 @@ class Sessions:
 
         Raises:
             NotFoundError: If there is no such session, or it is over.
-            TeardownFailedError: If it may still run: Archal failed or refused, or no response came; the cause is
-                behind it.
+            TeardownFailedError: If it may still run: Archal failed, or no response came; the cause is behind it.
+            StatusError: If Archal refuses, such as an expired token; it runs on.
         """
         self._driver.run(self._control.delete(session_id))
 
@@ -247,8 +274,8 @@ class Sessions:
     def _opened(
         self, request: Request, timeout: Timeout, on_progress: Progress | None
     ) -> Generator[HostedSession]:
-        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
-        opening = _Opening(self._control, self._driver.run, request)
+        # Keyed here, so that each use of a decorator makes a session of its own.
+        opening = _Opening(self._control, self._driver.run, keyed(request))
         deadline = Deadline.after(timeout.total, clock=self._clock)
         # From the creation to the end of the stop there is no moment without a handler. An interruption may come at
         # any, also in the inner handler, and is obeyed when the session is stopped; a second one is obeyed at once.
@@ -269,7 +296,7 @@ class Sessions:
     ) -> HostedSession:
         session = self._driver.run(self._control.wait(session_id, deadline, on_progress))
         settings = settings_of(session, self._settings)
-        return HostedSession(session, Clones(settings, transport=self._driver.transport))
+        return HostedSession(session, self._hosted_clones(settings))
 
 
 class _Opening:

@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar, Unpack
 from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy, TraceHeaders
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
@@ -109,8 +110,10 @@ class Clone(Verbs[Response]):
             ValueError: If the request has a header that is the settings' to give; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
-        return self._driver.run(steps)
+        return self._driver.run(self._exchange(request))
+
+    def _exchange(self, request: Request) -> flow.Flow[Response]:
+        return flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
 
     @guarded
     def check(self, request: Request) -> None:
@@ -150,9 +153,10 @@ class Clones(CloneCollection[Clone]):
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
-        on_call: Called with a `CallRecord` after each call, on the thread that made it.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it. An error of its
+            own is logged once, and never breaks a call.
         trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
-            yours. None leaves the calls as they are.
+            yours. None leaves the calls as they are; so does one that fails, which is logged once.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -194,6 +198,14 @@ class Clones(CloneCollection[Clone]):
         super().__init__(settings, options)
 
     @classmethod
+    def of(cls, settings: Settings, driver: Driver, options: ClientOptions) -> Self:
+        """Make clients of ready parts, as `Sessions.open` does; see the class."""
+        made = object.__new__(cls)
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        made._driver = driver
+        return made
+
+    @classmethod
     @guarded
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
         """Make clients from environment variables, without I/O.
@@ -221,7 +233,7 @@ class Clones(CloneCollection[Clone]):
         max_concurrency: int = 8,
         timeout: float | None = None,
     ) -> list[Response | ArchalError]:
-        """Make calls side by side, on threads, under one deadline.
+        """Make calls side by side, under one deadline; on this thread, unless the transport is yours.
 
         Args:
             calls: Clone names and requests.
@@ -230,8 +242,7 @@ class Clones(CloneCollection[Clone]):
                 request's own timeout applies besides.
 
         Returns:
-            For each call, in order, its response or its error. No call is left running. An interruption, such as
-            Ctrl-C, ends those under way.
+            For each call, in order, its response or its error. No call is left running.
 
         Raises:
             UnknownCloneError: If a clone is not known; then nothing is sent.
@@ -246,14 +257,9 @@ class Clones(CloneCollection[Clone]):
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
 
-        def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
-            clone, request = call
-            try:
-                return clone.send(request)
-            except ArchalError as error:
-                return error
-
-        return gather(outcome, ready, max_concurrency) if ready else []
+        # Clones of its own making.
+        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""

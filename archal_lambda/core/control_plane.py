@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, Sleep, exchange
+from archal_lambda.core.hooks import HOOKS, TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response, status_error
 from archal_lambda.core.sessions import Session, SessionId, SessionList, read_sessions
@@ -35,6 +37,7 @@ from archal_lambda.errors import (
 __all__ = [
     "ControlPlane",
     "Progress",
+    "both_options",
     "control_options",
     "may_exist",
     "note_failed_cleanup",
@@ -57,17 +60,29 @@ class _Listed(msgspec.Struct, frozen=True):  # SessionListResponse, Archal OpenA
     sessions: list[msgspec.Raw]
 
 
-def control_options(timeout: Timeout) -> ClientOptions:
+def control_options(timeout: Timeout, retry: RetryPolicy | None = None) -> ClientOptions:
     """Make the options of the control plane's calls.
 
     Two retries, a second or two in all: enough for a deployment's blip, short enough for an invocation.
     """
     return ClientOptions(
         timeout=timeout,
-        retry=RetryPolicy(attempts=3, backoff=0.5),
+        retry=retry or RetryPolicy(attempts=3, backoff=0.5),
         retry_statuses=frozenset({429, 502, 503, 504}),
         direct=True,
     )
+
+
+def both_options(
+    timeout: Timeout,
+    retry: RetryPolicy | None,
+    on_call: CallHook | None,
+    trace: TraceHeaders | None,
+) -> tuple[ClientOptions, ClientOptions]:
+    """Make the options of a client's own calls, and of those to its sessions' clones, whose statuses are data."""
+    hooks: dict[str, Any] = {"on_call": on_call, "trace": trace, "unreported": set(HOOKS)}
+    control = msgspec.structs.replace(control_options(timeout, retry), **hooks)
+    return control, ClientOptions(timeout=timeout, retry=retry or RetryPolicy(), **hooks)
 
 
 class ControlPlane(msgspec.Struct, frozen=True):
@@ -103,9 +118,9 @@ class ControlPlane(msgspec.Struct, frozen=True):
         if response.is_success or gone:
             return
         failure = status_error(response, method=request.method, url=request.url, routed=False)
-        if isinstance(failure, NotFoundError):
-            raise failure
-        raise TeardownFailedError(response, method=request.method, url=request.url) from failure
+        if isinstance(failure, ServerError):
+            raise TeardownFailedError(response, method=request.method, url=request.url) from failure
+        raise failure
 
     def find_and_delete(self, creation: Request) -> Flow[None]:
         """Stop what a creation may have made; its key finds it: the same again is answered with the same session."""

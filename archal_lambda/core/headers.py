@@ -7,19 +7,21 @@ It must not decide which headers a call gets.
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, overload
 
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
 __all__ = [
+    "NO_HEADERS",
     "HeaderInput",
     "Headers",
     "check_header",
     "check_headers",
     "next_link",
     "reserved_reason",
+    "with_token_names",
 ]
 
 HeaderInput = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
@@ -52,7 +54,7 @@ _CONNECTION_LEVEL = frozenset(
 
 
 class _HeadersDraft:
-    __slots__ = ("_index", "pairs")
+    __slots__ = ("_index", "_pairs")
 
 
 class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
@@ -60,15 +62,12 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
     Args:
         pairs: Names and values in the order they are sent or came.
-
-    Attributes:
-        pairs: Every field as it stands, repeated ones repeated.
     """
 
     __module__ = "archal_lambda"
     __slots__ = ()
 
-    pairs: tuple[tuple[str, str], ...]
+    _pairs: tuple[tuple[str, str], ...] | bytes  # bytes are lines that nobody has looked at yet
     _index: dict[str, str] | None
 
     @guarded
@@ -80,9 +79,29 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it."""
         draft: Any = _HeadersDraft()
-        draft.pairs = tuple(pairs)
-        draft._index = None  # noqa: SLF001 - a field of what it becomes
-        return cls.seal(draft)
+        draft._pairs = tuple(pairs)  # noqa: SLF001 - a field of what it becomes
+        draft._index = None  # noqa: SLF001 - the same
+        draft.__class__ = cls  # as `seal` does; each call comes by here three times
+        return draft  # type: ignore[no-any-return]
+
+    @classmethod
+    def of_lines(cls, lines: bytes) -> Self:
+        """Make headers of checked lines as they came, each with its end; they are taken apart when somebody looks."""
+        draft: Any = _HeadersDraft()
+        draft._pairs = lines  # noqa: SLF001 - a field of what it becomes
+        draft._index = None  # noqa: SLF001 - the same
+        draft.__class__ = cls  # as above
+        return draft  # type: ignore[no-any-return]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every field as it stands, repeated ones repeated."""
+        pairs = self._pairs
+        if isinstance(pairs, bytes):
+            lines = (line.partition(":") for line in pairs.decode("latin-1").split("\r\n")[:-1])
+            pairs = tuple((name, value.strip(" \t")) for name, _, value in lines)
+            _remember_pairs(self, pairs)  # as with the index below
+        return pairs
 
     @guarded
     def get_all(self, name: str) -> list[str]:
@@ -125,15 +144,26 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._lookup()
 
+    @property
+    def names(self) -> Collection[str]:
+        """The names, in lower case."""
+        return self._lookup().keys()
+
     def _lookup(self) -> dict[str, str]:
         known = self._index
         if known is not None:
             return known
         index: dict[str, str] = {}
+        repeated: dict[str, list[str]] = {}
         for key, value in self.pairs:
             lower = key.lower()
-            # RFC 9110, section 5.3: repeated fields may be joined by a comma.
-            index[lower] = f"{index[lower]}, {value}" if lower in index else value
+            if lower in index:
+                repeated.setdefault(lower, [index[lower]]).append(value)
+            else:
+                index[lower] = value
+        # RFC 9110, section 5.3: repeated fields may be joined by a comma; at once, for there may be thousands.
+        if repeated:
+            index |= {lower: ", ".join(values) for lower, values in repeated.items()}
         _remember(self, index)  # found when it is first needed; the value stays what it is
         return index
 
@@ -166,13 +196,25 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
 # Set past the value itself, which refuses: a slot has its own way to be set.
 _remember: Callable[[Headers, dict[str, str]], None] = vars(_HeadersDraft)["_index"].__set__
+_remember_pairs: Callable[[Headers, tuple[tuple[str, str], ...]], None] = vars(_HeadersDraft)[
+    "_pairs"
+].__set__
 
 
 def _revealed(pairs: Iterable[tuple[str, str | Secret]]) -> list[tuple[str, str]]:
     return [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in pairs]
 
 
-_NONE = Headers.of(())
+NO_HEADERS = Headers.of(())
+
+
+def with_token_names(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Read fields whose names have blanks: those behind a name are removed, a field with one within is left out.
+
+    RFC 9112, section 5.1. Here, because on some hosts such names are the host's to read.
+    """
+    stripped = ((name.rstrip(" \t"), value) for name, value in pairs)
+    return [(name, value) for name, value in stripped if _NAME.fullmatch(name)]
 
 
 def check_header(name: object, value: object) -> None:
@@ -203,7 +245,7 @@ def reserved_reason(name: str) -> str | None:
 def check_headers(pairs: HeaderInput | None) -> "Headers":
     """Validate the headers that a caller gives for one call: none malformed, of the connection, or of the route."""
     if pairs is None:
-        return _NONE
+        return NO_HEADERS
     items = checked_pairs(pairs, what="headers")
     for name, value in items:
         check_header(name, value)

@@ -7,28 +7,43 @@ error of one shows a value.
 
 from __future__ import annotations
 
+import codecs
+import math
 import re
-from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
-__all__ = ["decode", "decode_plain", "encode", "read_event"]
+__all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event"]
 
 T = TypeVar("T")
 
+_SURROGATE = "the event contains a lone surrogate"
+
 _encoder = msgspec.json.Encoder()
 # At the end: a value may look like it.
-_PATH = re.compile(r" - at `(?:key` in `)?(?P<path>\$[^`]*)`\Z")
+_PATH = re.compile(r" - at `(?P<key>key` in `)?(?P<path>\$[^`]*)`\Z")
+_UNKNOWN = "Object contains unknown field"
+_LAST_FIELD = re.compile(r"\.([^.\[\]]+)(?:\[[^\]]*\])*\Z")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+# What msgspec says of a type, and so of the caller's own code; where it quotes a value or a key, that is left out.
+_SAYINGS = [
+    (re.compile(r"Object (missing required field `[^`]+`)"), r"\1"),
+    (re.compile(r"Expected (.+)"), r"expected \1"),
+    (re.compile(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"not a valid \1"),
+    (re.compile(r"(?:Integer value|Number|Timestamp|Duration) (?:is )?out of range *"), "expected a value in range"),
+    (re.compile(r"Invalid (?:enum )?value .*", re.DOTALL), "expected one of the allowed values"),
+    (re.compile(_UNKNOWN), "expected no unknown field"),
+]  # fmt: skip
 
 
 @lru_cache(maxsize=256)
-def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast("Any", type_))
 
 
 def encode(value: object) -> bytes:
@@ -36,28 +51,67 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
+def encode_finite(value: object, *, what: str) -> bytes:
+    """Encode what a caller gave as the argument `what`; NaN and the infinities are a `ValueError`."""
+    content = _encoder.encode(value)
+    # msgspec writes them as null, so that there is nothing to look for without one.
+    if b"null" in content and not _is_finite(value):
+        raise ValueError(
+            f"{what} contains NaN or an infinity; JSON has neither (RFC 8259, section 6)"
+        )
+    return content
+
+
+def _is_finite(value: object) -> bool:
+    left: list[Any] = [msgspec.to_builtins(value, enc_hook=lambda _: None)]  # Raw is JSON already
+    while left:
+        one: Any = left.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            return False
+        if isinstance(one, dict):
+            left.extend(one.values())  # pyright: ignore[reportUnknownArgumentType] - anything
+        elif isinstance(one, list | tuple | set | frozenset):
+            left.extend(cast("list[Any]", one))
+    return True
+
+
+class _Source(Protocol):
+    """What an error shows of the `Response` that a body belongs to, which this module must not know."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def status_code(self) -> int: ...
+
+
 @guarded
-def decode(content: bytes, type: type[T]) -> T:  # noqa: A002 - the name msgspec users know
+def decode(content: bytes, type: type[T], source: _Source | None = None) -> T:  # noqa: A002 - the name msgspec users know
     """Decode JSON into a type; a `DecodeError` says what is wrong, and where."""
-    return _decoded(content, type)
+    return _decoded(content, type, source)
 
 
 @guarded
-def decode_plain(content: bytes) -> Any:  # noqa: ANN401 - JSON may be anything
+def decode_plain(content: bytes, source: _Source | None = None) -> Any:  # noqa: ANN401 - JSON may be anything
     """Decode JSON into plain Python values."""
-    return _decoded(content, cast("type[Any]", Any))
+    return _decoded(content, cast("type[Any]", Any), source)
 
 
-def _decoded(content: bytes, type: type[T]) -> T:  # noqa: A002 - as in decode
+def _decoded(content: bytes, type: type[T], source: _Source | None) -> T:  # noqa: A002 - as in decode
     try:
-        value: T = _decoder(cast("Hashable", type)).decode(content)
+        # A call less than cast(), on the way of each response.
+        value: T = _decoder(type).decode(content)  # type: ignore[arg-type]  # unhashable types do not come here
     except msgspec.ValidationError as error:
-        raise DecodeError("the body does not have the expected shape", path=_place(error)) from None
+        raise _misshapen("body", error, source) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
+        rest = content.removeprefix(codecs.BOM_UTF8)  # RFC 8259, section 8.1: it may be ignored
+        if len(rest) < len(content) and not rest.startswith(codecs.BOM_UTF8):
+            return _decoded(rest, type, source)
         reason = "the body is not valid JSON" if content else "the body is empty"
-        raise DecodeError(reason) from None
+        raise DecodeError(reason, **_facts(source)) from None
     except RecursionError:
-        raise DecodeError("the body is nested too deep") from None
+        raise DecodeError("the body is nested too deep", **_facts(source)) from None
     return value
 
 
@@ -73,7 +127,8 @@ def read_event(event: object, type: type[T]) -> T:  # noqa: A002 - as in decode
         The event in that type.
 
     Raises:
-        DecodeError: If it has another shape; `.path` says where. No value of it is shown.
+        DecodeError: If it has another shape, or contains a lone surrogate, which is not text; `.path` says where,
+            `.field` which field. No value of it is shown.
 
     Example:
         >>> import msgspec
@@ -84,16 +139,57 @@ def read_event(event: object, type: type[T]) -> T:  # noqa: A002 - as in decode
         Task(task='count')
     """
     try:
-        return msgspec.convert(event, type)
+        value = msgspec.convert(event, type)
     except msgspec.ValidationError as error:
-        reason = "the event does not have the expected shape"
-        raise DecodeError(reason, path=_place(error)) from None
+        raise _misshapen("event", error, None) from None
+    except UnicodeEncodeError:
+        raise DecodeError(_SURROGATE) from None
+    except RecursionError:
+        raise DecodeError("the event is nested too deep") from None
+    if not _is_text(value):
+        raise DecodeError(_SURROGATE)
+    return value
 
 
 read_event.__module__ = "archal_lambda"  # where users import it from
 
 
-def _place(error: msgspec.ValidationError) -> str:
-    # msgspec puts the offending value into some messages (enums, literals), so only the place is kept.
-    found = _PATH.search(str(error))
-    return found["path"] if found else "$"
+def _is_text(value: object) -> bool:
+    """Tell whether all strings of a value can be sent; an escape in JSON may make one that cannot."""
+    try:
+        _encoder.encode(value)
+    except UnicodeEncodeError:
+        return False
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return True  # a value of a type that is not JSON's
+    return True
+
+
+def _facts(source: _Source | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    return {"method": source.method, "url": source.url, "status_code": source.status_code}
+
+
+def _misshapen(what: str, error: msgspec.ValidationError, source: _Source | None) -> DecodeError:
+    reason, text = f"the {what} does not have the expected shape", str(error)
+    trace, cause = error.__traceback__, error.__cause__
+    if trace is not None and trace.tb_next is not None:
+        text = (
+            ""  # raised by code in Python, such as a `__post_init__`, which may quote what it likes
+        )
+    elif cause is not None:
+        text = text.removeprefix(str(cause))  # the same, but msgspec has added the path
+    elif text.startswith(_UNKNOWN):
+        text = _UNKNOWN  # the key, which stands last, may look like a path
+    found = _PATH.search(text)
+    path = found["path"] if found else "$"
+    saying = text[: found.start()] if found else text
+    named = _MISSING.fullmatch(saying) or _LAST_FIELD.search(path)
+    key = "in a key, " if found and found["key"] else ""
+    for pattern, words in _SAYINGS:
+        said = pattern.fullmatch(saying)
+        if said:
+            reason += f": {key}{said.expand(words)}"
+            break
+    return DecodeError(reason, path=path, field=named[1] if named else None, **_facts(source))

@@ -91,7 +91,7 @@ def items_of(response: Response, type: type[list[T]], items: ItemsIn | None) -> 
     if isinstance(items, str):
         page: Any = response.decode(_wrapped(items, type))
         return cast("list[T]", page.items)
-    return decode(encode(items(response.json())), type)
+    return decode(encode(items(response.json())), type, response)
 
 
 @lru_cache(maxsize=64)  # each type costs a decoder

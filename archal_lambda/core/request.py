@@ -9,11 +9,17 @@ from typing import Any, Self, TypedDict
 import msgspec
 
 from archal_lambda._version import __version__
-from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
-from archal_lambda.core.json import encode
+from archal_lambda.core.headers import (
+    NO_HEADERS,
+    HeaderInput,
+    Headers,
+    check_header,
+    check_headers,
+)
+from archal_lambda.core.json import encode_finite
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
-from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_params
+from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
 from archal_lambda.core.values import Immutable
 
 __all__ = ["CallOptions", "Request"]
@@ -50,7 +56,9 @@ class Request(Immutable, _RequestDraft, init=False):
         path: Path relative to a base URL, with an optional query.
         params: Query parameters, added to those in `path`. A list repeats its key; None is left out.
         json: Body: anything msgspec encodes, sent as `application/json`.
-        form: Body: fields, sent as `application/x-www-form-urlencoded`.
+        form: Body: fields, sent as `application/x-www-form-urlencoded`. A list repeats its key; a mapping, and a list
+            that contains one or another list, is written as `metadata[key]` and `items[0][price]`. None is left out,
+            and so is what is empty.
         content: Body: bytes or text as they are.
         headers: Further headers.
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
@@ -62,7 +70,7 @@ class Request(Immutable, _RequestDraft, init=False):
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
-            comes with an `Authorization` header, or a text contains a lone surrogate.
+            comes with an `Authorization` header, a text contains a lone surrogate, or a number is NaN or infinite.
         TypeError: If an argument has a type that cannot be sent.
     """
 
@@ -94,11 +102,12 @@ class Request(Immutable, _RequestDraft, init=False):
         follow: bool = False,
     ) -> Self:
         """Validate the parts."""
-        if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        given: tuple[Any, Any] = method, path  # users err
+        if not (isinstance(given[0], str) and isinstance(given[1], str)):
             raise TypeError("method and path must be strings")
         draft: Any = _RequestDraft()
         draft.base = None
-        draft.method = method.upper()
+        draft.method = method if method in _METHODS else method.upper()
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
         draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
@@ -112,7 +121,8 @@ class Request(Immutable, _RequestDraft, init=False):
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
             draft.content, content_type = _body(json, form, content)
-            draft.headers = _complete(check_headers(headers), token, content_type)
+            own = NO_HEADERS if headers is None else check_headers(headers)
+            draft.headers = _complete(own, token, content_type)
         except UnicodeEncodeError:
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text
@@ -121,7 +131,8 @@ class Request(Immutable, _RequestDraft, init=False):
     @property
     def url(self) -> str:
         """The address without query: absolute once the request has a base, else the path."""
-        return f"{self.base}{self.path}" if self.base is not None else self.path
+        base = self.base
+        return self.path if base is None else f"{base.origin}{base.path}{self.path}"
 
     @property
     def target(self) -> str:
@@ -139,14 +150,16 @@ class Request(Immutable, _RequestDraft, init=False):
 
         Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
         """
-        own = self.headers
-        for name in own:
-            if name in headers:
-                raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        pairs = [*headers.pairs, *own.pairs]
-        for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
-            if name not in own and name not in headers:
-                pairs.append((name, value))
+        own, theirs = self.headers.pairs, headers.names
+        names = {name.lower() for name, _ in own}
+        if not names.isdisjoint(theirs):
+            name = next(name for name, _ in own if name.lower() in theirs)
+            raise ValueError(f"header {name} comes from the settings and cannot be overridden")
+        pairs = [*headers.pairs, *own]
+        if "user-agent" not in names and "user-agent" not in theirs:
+            pairs.append(("User-Agent", _USER_AGENT))
+        if "accept-encoding" not in names and "accept-encoding" not in theirs:
+            pairs.append(("Accept-Encoding", "identity"))
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
         draft = self._draft()
@@ -195,9 +208,9 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
     if (json is not None) + (form is not None) + (content is not None) > 1:
         raise ValueError("give at most one of json, form and content")
     if json is not None:
-        return encode(json), "application/json"
+        return encode_finite(json, what="json"), "application/json"
     if form is not None:
-        return encode_params(form, what="form").encode(), "application/x-www-form-urlencoded"
+        return encode_form(form).encode(), "application/x-www-form-urlencoded"
     if content is None:
         return b"", ""
     if isinstance(content, str):
@@ -208,8 +221,8 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
 
 
 def _complete(given: Headers, token: str | Secret | None, content_type: str) -> Headers:
-    pairs = list(given.pairs)
-    if content_type and "content-type" not in given:
+    pairs = [*given.pairs]
+    if content_type and (not pairs or "content-type" not in given):
         pairs.append(("Content-Type", content_type))
     if token is not None:
         text = token.reveal() if isinstance(token, Secret) else token
@@ -217,9 +230,12 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
             raise TypeError("token must be a string")
         if not text:
             raise ValueError("token must not be empty")
-        if "authorization" in given:
+        if given.pairs and "authorization" in given:
             raise ValueError("give token or an Authorization header, not both")
         value = f"Bearer {text}"
-        check_header("Authorization", value)
+        if not (
+            text.isascii() and text.isprintable()
+        ):  # nearly every token is, and needs no second look
+            check_header("Authorization", value)
         pairs.append(("Authorization", value))
     return Headers.of(pairs)

@@ -5,13 +5,17 @@ This module owns what a response offers, and which error a failed one is. It mus
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import codecs
+import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from archal_lambda import errors
+from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
 from archal_lambda.core.headers import HeaderInput, Headers, next_link
 from archal_lambda.core.json import decode, decode_plain, encode
 from archal_lambda.core.records import Transfer
+from archal_lambda.core.rejection import is_rate_limit, rejected_by
 from archal_lambda.core.request import Request
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.values import Immutable
@@ -22,11 +26,14 @@ T = TypeVar("T")
 
 # AWS Lambda's limit for a synchronous response; a larger body could not be passed on anyway.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
-# The names of Archal's error envelope (`ErrorResponse`, Archal OpenAPI 0.3.0).
-_ENVELOPE = ("error", "code", "message", "detail")
 # Codecs of Python that are not charsets: `punycode` takes minutes for a megabyte, and others warn.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _LONGEST_CHARSET = 40  # Python remembers every name it is asked for
+_FAILURE = 400
+_FORBIDDEN = 403
+_LIMITED = frozenset({_FORBIDDEN, 429})
+# A moment in seconds since 1970, in this century; what others send under this name is a span or in milliseconds.
+_MOMENT = re.compile(r"[0-9]{10}")
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
@@ -39,6 +46,8 @@ _BY_STATUS: dict[int, type[errors.StatusError]] = {
 
 class _ResponseDraft:
     __slots__ = (
+        "_body",
+        "_credential",
         "attempts",
         "content",
         "elapsed",
@@ -83,6 +92,9 @@ class Response(Immutable, _ResponseDraft, init=False):
     transfer: Transfer | None
     method: str
     url: str
+    # Whether a service credential went along, of a response that is not a success.
+    _credential: bool
+    _body: tuple[Body] | None  # of an error, once it has been looked into
 
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a response, each by name
@@ -123,6 +135,11 @@ class Response(Immutable, _ResponseDraft, init=False):
         draft.transfer = transfer
         draft.method = request.method if request is not None else ""
         draft.url = request.url if request is not None else ""
+        # Looked for in a failure alone: each call makes a response.
+        draft._credential = (  # noqa: SLF001 - a field of what it becomes
+            status_code >= _FAILURE and request is not None and "authorization" in request.headers
+        )
+        draft._body = None  # noqa: SLF001 - the same
         return cls.seal(draft)
 
     def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
@@ -131,6 +148,7 @@ class Response(Immutable, _ResponseDraft, init=False):
         draft.status_code, draft.headers = self.status_code, self.headers
         draft.content, draft.transfer = self.content, self.transfer
         draft.method, draft.url = self.method, self.url
+        draft._credential, draft._body = self._credential, self._body  # noqa: SLF001 - as above
         draft.attempts, draft.elapsed, draft.maybe_processed = attempts, elapsed, maybe_processed
         return Response.seal(draft)
 
@@ -149,11 +167,20 @@ class Response(Immutable, _ResponseDraft, init=False):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of `Retry-After` (RFC 9110, section 10.2.3), else None; a date counts from the response's `Date`."""
-        value = self.headers.get("retry-after", "").strip()
+        """Seconds of `Retry-After` (RFC 9110, section 10.2.3), else of a spent rate limit, else None.
+
+        A date counts from the response's `Date`, and so does `x-ratelimit-reset`, which is read from a 403 or 429 with
+        `x-ratelimit-remaining: 0` (GitHub's documentation, "Rate limits for the REST API").
+        """
+        value, date = self.headers.get("retry-after", "").strip(), self.headers.get("date", "")
         if value.isascii() and value.isdigit():
             return float(value)
-        return _seconds_between(self.headers.get("date", ""), value) if value else None
+        if value:
+            return _seconds_between(date, value)
+        spent = self.headers.get("x-ratelimit-remaining", "").strip() == "0"
+        if spent and self.status_code in _LIMITED:
+            return _seconds_until(date, self.headers.get("x-ratelimit-reset", "").strip())
+        return None
 
     @property
     def next_page(self) -> str | None:
@@ -164,25 +191,46 @@ class Response(Immutable, _ResponseDraft, init=False):
     def rejected_by(self) -> str | None:
         """Who turned the call down: `"route"`, `"clone"`, or None where there is no telling.
 
-        It is a judgement, because no status or header tells the two apart. A status below 400 and a body that is
-        not a JSON object or array give None. A response is taken for the route's when its body is an object whose
-        `error`, `code`, `message` and `detail` are strings where present and which has `error` with another of
-        them, or nothing else beside `error` or `code`. Services differ: GitHub adds `documentation_url`, Slack
-        `ok`, Stripe makes `error` an object.
-        """
-        if self.status_code < 400:  # noqa: PLR2004 - the class of status codes
+        It is a judgement by what speaks for either, because no status or header alone tells the two apart. The first
+        line of this table that fits decides:
+
+        | evidence | judgement |
+        | --- | --- |
+        | a status below 400 | None |
+        | a header of one service (`x-github-…`, `x-slack-…`, Stripe's `request-id`), a challenge with a realm (`www-authenticate`) that does not name Archal | clone |
+        | a body over 64 kB, empty, or not JSON; `{}` | None |
+        | an array; an object without `error`, `code`, `message` and `detail`, or with one that is not a string; a key of one service beside them (`documentation_url`, `ok`, `statusCode`, `error_description`, `errors`, …); a text that begins with the status (`404 Not Found`) | clone |
+        | a status that Archal's route does not have; a challenge without a realm; a key that many send (`status`, `details`, `type`, …) | None |
+        | those strings, and a header (`x-archal-…`, a realm), a key (`sessionId`) or words that name Archal or its route | route |
+        | nothing but `error` and `code`, both names in lower case and `error` none of OAuth's, and `message` or `detail` | route |
+        | 401 or 403, with both | route |
+        | 401 or 403, with such an `error` and `message` or `detail`; where `error` is not `unauthorized`, a 401 to a request with a service credential | route |
+        | anything else, such as `error`, `message` or `detail` alone, or `code` and `message` | None |
+
+        `x-request-id`, `server-timing` and the like say nothing: services and proxies both send them.
+        """  # noqa: E501 - the lines of a table
+        if self.status_code < _FAILURE:
             return None
+        credential = self._credential if self.method else None
         body = self._error_body()
-        if body is None:
-            return None
-        named = [name for name in _ENVELOPE if name in body]
-        if not all(isinstance(body[name], str) for name in named):
-            return "clone"
-        if "error" in body and len(named) > 1:
-            return "route"
-        return (
-            "route" if len(named) == len(body) and ("error" in body or "code" in body) else "clone"
-        )
+        return rejected_by(self.status_code, self.headers, body, credential=credential)
+
+    @property
+    def error_message(self) -> str:
+        """The words in which a failure is told, for logs: one line of 160 characters at most, empty if there are none.
+
+        Of the body's `message`, `error.message`, `error` and the like, the first is taken. What is quoted in it, and
+        each word that may be a value or a credential, is left out; so are values of fields.
+        """
+        return error_message(self._error_body())
+
+    @property
+    def error_code(self) -> str | None:
+        """The machine-readable code of a failure, for logs: `code`, `error`, `error.code` or `error.type` of its body.
+
+        None where none of them is of small letters and underscores alone, which can be no credential.
+        """
+        return error_code(self._error_body())
 
     def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
         """Decode the body as plain Python values.
@@ -191,9 +239,9 @@ class Response(Immutable, _ResponseDraft, init=False):
             What the JSON says.
 
         Raises:
-            DecodeError: If the body is not JSON.
+            DecodeError: If the body is not JSON. A byte order mark before it is skipped.
         """
-        return decode_plain(self.content)
+        return decode_plain(self.content, self)
 
     def decode(self, type: type[T]) -> T:  # noqa: A002 - the name msgspec users know
         """Decode the body into a type.
@@ -205,9 +253,9 @@ class Response(Immutable, _ResponseDraft, init=False):
             The decoded value.
 
         Raises:
-            DecodeError: If the body is of another shape; `.path` says where.
+            DecodeError: If the body is of another shape; `.path` says where, `.field` which field.
         """
-        return decode(self.content, type)
+        return decode(self.content, type, self)
 
     def raise_for_status(self) -> Self:
         """Raise unless the status is 2xx.
@@ -229,22 +277,26 @@ class Response(Immutable, _ResponseDraft, init=False):
             name: `error`, `code`, `message` or `detail`.
 
         Returns:
-            The string, or None where the body has no such string.
+            The string, or None where the body has no such string, or is larger than 64 kB.
         """
-        value = (self._error_body() or {}).get(name)
+        body = self._error_body()
+        value = body.get(name) if isinstance(body, dict) else None
         return value if isinstance(value, str) else None
 
-    def _error_body(self) -> dict[str, object] | None:
-        try:
-            body = decode_plain(self.content)
-        except errors.DecodeError:
-            return None
-        if isinstance(body, dict):
-            return cast("dict[str, object]", body)
-        return {} if isinstance(body, list) else None
+    def _error_body(self) -> Body:
+        if self._body is None:
+            _remember(self, (error_body(self.content),))  # found once; the value stays what it is
+        return self._body[0] if self._body is not None else None
+
+    def _fields(self) -> dict[str, Any]:
+        return super()._fields() | {"_body": None}
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code}, {len(self.content)} bytes>"
+
+
+# Set past the value itself, which refuses: a slot has its own way to be set.
+_remember: Callable[[Response, tuple[Body]], None] = vars(_ResponseDraft)["_body"].__set__
 
 
 def _seconds_between(start: str, end: str) -> float | None:
@@ -256,6 +308,14 @@ def _seconds_between(start: str, end: str) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return max(seconds, 0.0)
+
+
+def _seconds_until(date: str, moment: str) -> float | None:
+    if _MOMENT.fullmatch(moment) is None:
+        return None
+    from email.utils import formatdate  # noqa: PLC0415 - as above
+
+    return _seconds_between(date, formatdate(int(moment), usegmt=True))
 
 
 def _charset(content_type: str) -> str:
@@ -278,6 +338,10 @@ def status_error(
         cls = errors.RouteRejectedError
     elif response.status_code >= 500:  # noqa: PLR2004 - the class of status codes
         cls = errors.ServerError
+    elif response.status_code == _FORBIDDEN and is_rate_limit(
+        response.headers, response.error_field("message") or ""
+    ):
+        cls = errors.RateLimitError
     else:
         cls = _BY_STATUS.get(response.status_code, errors.StatusError)
     return cls(response, method=method, url=url)

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from archal_lambda.core.environment import TokenSecret, read_variables, token_of
+from archal_lambda.core.environment import (
+    TokenSecret,
+    host_of,
+    no_clones,
+    read_variables,
+    token_of,
+)
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.json import encode
 from archal_lambda.core.secrets import Secret, entry_name, guarded
@@ -79,6 +85,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
     api_url: BaseUrl
     runtime_url: BaseUrl | None
     ca_file: str | None
+    host: str | None  # whose environment they are of, for the wording of errors
 
     @guarded
     def __new__(  # noqa: PLR0913 - eight settings, each by name
@@ -172,11 +179,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             ConfigurationError: If neither clone URLs nor a session id are set.
         """
         if not self.clone_urls and self.session_id is None:
-            raise ConfigurationError(
-                "AGENT_CLONE_URLS",
-                'is not set, and ARCHAL_SESSION_ID is not either; set it to a JSON object such as {"github": '
-                '"https://.../github/api"}',
-            )
+            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:
         """Return the headers that prove to Archal who calls.
@@ -190,8 +193,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
         if not self.route_headers:
             raise ConfigurationError(
                 "AGENT_ROUTE_HEADERS",
-                "is not set, and neither is ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET; set it to a JSON object such as "
-                '{"x-route-authorization": "Bearer ..."}',
+                "is not set, or empty, and neither ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET is set; set it to a JSON "
+                'object such as {"x-route-authorization": "Bearer ..."}',
             )
         return self.route_headers
 
@@ -225,12 +228,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
         Raises:
             ConfigurationError: If a URL is not allowed.
         """
-        changed: dict[str, Any] = {
-            "session_id": session_id,
-            "clone_urls": clone_urls,
-            "route_headers": None,
-        }
-        return self.restore(self._fields() | changed)
+        changed: dict[str, Any] = {"session_id": session_id, "clone_urls": clone_urls}
+        return self.restore(self._fields() | changed | {"route_headers": None})
 
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.

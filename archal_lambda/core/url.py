@@ -6,8 +6,9 @@ know which clones exist.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Self, cast
@@ -15,14 +16,15 @@ from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
 from archal_lambda.core.values import Immutable, checked_pairs
 
-__all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_params", "is_loopback"]
+__all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_form", "encode_params", "is_loopback"]
 
 ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
+_END = re.compile(r"[;?#]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 # No server decodes this often, and without a limit a link of 64 kB takes a second to judge.
@@ -131,14 +133,15 @@ def check_target(path: str) -> tuple[str, str]:
         raise ValueError("path must not start with //, encoded or not")
     if "\\" in plain or _CONTROL.search(plain) or _CONTROL.search(query):
         raise ValueError("path must not contain backslashes or control characters, encoded or not")
-    # Some servers take parameters (;) and spaces off a segment before they look at it.
-    if any(segment.partition(";")[0].strip() in {".", ".."} for segment in plain.split("/")):
+    # Some servers take parameters (;) and spaces off a segment before they look at it; one that decodes first ends the
+    # path at a question mark or hash.
+    if any(_END.split(segment, 1)[0].strip() in {".", ".."} for segment in plain.split("/")):
         raise ValueError("path must not contain . or .. segments, encoded or not")
     return quote(path, safe=_SAFE_PATH), quote(query, safe=_SAFE_QUERY)
 
 
 def encode_params(params: ParamsInput | None, *, what: str = "params") -> str:
-    """Encode query parameters or form fields as `application/x-www-form-urlencoded` text, spaces as `%20`.
+    """Encode query parameters as `application/x-www-form-urlencoded` text, spaces as `%20`.
 
     A list or tuple repeats its key; None is left out; booleans become `true` and `false`.
     """
@@ -149,6 +152,33 @@ def encode_params(params: ParamsInput | None, *, what: str = "params") -> str:
         values = cast("list[Any]", value) if isinstance(value, list | tuple) else [value]
         pairs.extend((key, _scalar(what, key, one)) for one in values if one is not None)
     return urlencode(pairs, quote_via=quote)
+
+
+def encode_form(form: ParamsInput) -> str:
+    """Encode form fields like parameters; nested ones in brackets, as Stripe and others read them."""
+    flat: list[tuple[str, Any]] = []
+    for key, value in checked_pairs(form, what="form"):
+        flat.extend(_flattened(key, value) if _is_nested(value) else [(key, value)])
+    return encode_params(flat, what="form")
+
+
+def _is_nested(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(isinstance(one, Mapping | list | tuple) for one in cast("list[Any]", value))
+    return isinstance(value, Mapping)
+
+
+def _flattened(key: str, value: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list | tuple):
+        for number, one in enumerate(cast("list[Any]", value)):
+            yield from _flattened(f"{key}[{number}]", one)
+    elif isinstance(value, Mapping):
+        for name, one in checked_pairs(cast("Mapping[str, Any]", value), what="form"):
+            if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+                raise TypeError(f"form[{key!r}] must have strings for keys")
+            yield from _flattened(f"{key}[{name}]", one)
+    else:
+        yield key, value
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
@@ -163,6 +193,8 @@ def _scalar(what: str, key: str, value: object) -> str:
         value = value.value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{what}[{key!r}] must not be NaN or infinite")
     if isinstance(value, str | int | float):
         return str(value)
     raise TypeError(f"{what}[{key!r}] must be a string, number or boolean, or a list of those")

@@ -22,6 +22,7 @@ from archal_lambda import (
     NotFoundError,
     read_event,
 )
+from archal_lambda.powertools import log_calls
 
 # No further session is begun with less than this left; one DELETE may take 15 s.
 RESERVE_SECONDS = 20.0
@@ -61,7 +62,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     sweep = read_event(event, Sweep)
     deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)
     now = datetime.now(UTC)
-    with ArchalClient.from_env() as client:
+    with ArchalClient.from_env(on_call=log_calls(logger, metrics)) as client:
         sessions = client.sessions.list()
         unreadable = sessions.unreadable
         report = Report(len(sessions) + len(unreadable), sweep.dry_run, unreadable)

@@ -31,7 +31,7 @@ class Outcome:
     """How an invocation ended.
 
     Args:
-        result: What the handler returned.
+        result: What the handler returned, as its JSON says it; text where that cannot be decoded.
         error: Lambda's error object instead: `errorType`, `errorMessage`, `stackTrace`.
         log: What the function printed, if it was captured.
     """
@@ -117,7 +117,7 @@ class Function:
             message = f"the process ended with exit code {child.returncode}"
             return _failed("Runtime.ExitError", message, log)
         outcome = json.loads(output)
-        return Outcome(outcome.get("result"), outcome.get("error"), log)
+        return Outcome(_decoded(outcome.get("result", "null")), outcome.get("error"), log)
 
     def _environ(self, settings: Settings | None) -> dict[str, str]:
         # As `sam local` does it: what the shell has wins over the template, if it is declared there at all.
@@ -148,3 +148,11 @@ def _end(child: subprocess.Popen[str]) -> None:
 
 def _failed(kind: str, message: str, log: str = "") -> Outcome:
     return Outcome(error={"errorType": kind, "errorMessage": message}, log=log)
+
+
+def _decoded(text: str) -> object:
+    # A handler may return bytes, which Lambda passes on whatever they are, or numbers of thousands of digits.
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,44 +1,42 @@
 """Addresses to one connected socket: that of the first which answers.
 
 This module owns the order in which addresses are tried and how long one is waited for before the next is tried besides
-(RFC 8305, "Happy Eyeballs"). All are waited for at once on the caller's own thread. It must not resolve names.
+(RFC 8305, "Happy Eyeballs"). All are waited for at once. It must not resolve names.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import socket
 from collections.abc import Callable
 from itertools import zip_longest
 
 from archal_lambda.transports._resolve import Address
+from archal_lambda.transports._steps import Steps, Wait
 
 __all__ = ["connect"]
 
 _PAUSE = 0.25  # seconds; the Connection Attempt Delay of RFC 8305, section 5
 _MAX_REMEMBERED = 256  # hosts; a session has one of its own
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # no file of its own
 
 
 def connect(
-    key: tuple[str, int],
-    addresses: list[Address],
-    left: Callable[[], float],
-    trying: list[socket.socket],
-) -> socket.socket:
-    """Connect to one of the addresses of a host, `key` being its name and port.
+    key: tuple[str, int], addresses: list[Address], left: Callable[[], float]
+) -> Steps[socket.socket]:
+    """Connect to one of the addresses of a host, `key` being its name and port; the socket never blocks.
 
-    `left` returns the seconds left, or raises what ends the wait. `trying` has the sockets under way, for another
-    thread to shut down; all but the one returned are closed.
+    `left` returns the seconds left, or raises what ends the wait. Of the sockets under way, all but the one returned
+    are closed.
     """
     ordered = _in_order(key, addresses)
+    trying: dict[socket.socket, Address] = {}
     try:
-        sock, address = _race(ordered, left, trying)
+        sock = yield from _race(ordered, left, trying)
+        address = trying.pop(sock)
     finally:
-        while trying:
-            trying.pop().close()
+        for other in trying:
+            other.close()
     if address is not ordered[0]:
         if len(_answered) >= _MAX_REMEMBERED:
             _answered.clear()
@@ -58,41 +56,36 @@ def _in_order(key: tuple[str, int], addresses: list[Address]) -> list[Address]:
 
 
 def _race(
-    addresses: list[Address], left: Callable[[], float], trying: list[socket.socket]
-) -> tuple[socket.socket, Address]:
+    addresses: list[Address], left: Callable[[], float], trying: dict[socket.socket, Address]
+) -> Steps[socket.socket]:
     untried = addresses[::-1]
     failure = OSError("the name has no address")
-    with _Selector() as selector:
-        while untried or trying:
-            seconds = left()
-            if untried:
-                # Where the time is short each address gets an equal share of it.
-                seconds = min(_PAUSE, seconds / len(untried))
-                address = untried.pop()
-                try:
-                    sock = _begin(address, trying)
-                except OSError as error:  # the kernel may lack the family, or know no way there
-                    failure = error
-                    continue
-                selector.register(sock, selectors.EVENT_WRITE, (sock, address))
-                seconds = min(seconds, left())  # another thread may have given up meanwhile
-            for ready, _ in selector.select(seconds):
-                sock, address = ready.data
-                reason = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not reason:
-                    sock.settimeout(left())
-                    trying.remove(sock)
-                    return sock, address
-                failure = OSError(reason, os.strerror(reason))
-                selector.unregister(sock)
-                _end(sock, trying)
+    while untried or trying:
+        seconds = left()
+        if untried:
+            # Where the time is short each address gets an equal share of it.
+            seconds = min(_PAUSE, seconds / len(untried))
+            address = untried.pop()
+            try:
+                _begin(address, trying)
+            except OSError as error:  # the kernel may lack the family, or know no way there
+                failure = error
+                continue
+        for sock in (yield Wait(tuple(trying), seconds, write=True)):
+            reason = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not reason:
+                left()
+                return sock
+            failure = OSError(reason, os.strerror(reason))
+            del trying[sock]
+            sock.close()
     raise failure
 
 
-def _begin(address: Address, trying: list[socket.socket]) -> socket.socket:
+def _begin(address: Address, trying: dict[socket.socket, Address]) -> None:
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
-    trying.append(sock)
+    trying[sock] = address
     try:
         # A request goes out in one or two writes; Nagle's algorithm would hold the second back until the peer's
         # delayed acknowledgement, about 40 ms.
@@ -101,14 +94,9 @@ def _begin(address: Address, trying: list[socket.socket]) -> socket.socket:
         with contextlib.suppress(BlockingIOError, InterruptedError):  # under way
             sock.connect(where)
     except OSError:
-        _end(sock, trying)
+        del trying[sock]
+        sock.close()
         raise
-    return sock
-
-
-def _end(sock: socket.socket, trying: list[socket.socket]) -> None:
-    trying.remove(sock)
-    sock.close()
 
 
 _answered: dict[tuple[str, int], object] = {}

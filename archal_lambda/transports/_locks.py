@@ -12,9 +12,7 @@ import os
 import threading
 import weakref
 
-__all__ = ["FOREVER", "Latch", "SharedLock"]
-
-FOREVER = -1.0  # seconds, as threading has it
+__all__ = ["SharedLock"]
 
 
 class SharedLock:
@@ -37,27 +35,6 @@ class SharedLock:
     def renew(self) -> None:
         """Begin anew, in a forked process."""
         self._lock = threading.RLock()
-
-
-class Latch:
-    """Opened once, and waited for by any number of threads."""
-
-    def __init__(self) -> None:
-        self._closed = threading.Lock()
-        self._closed.acquire()
-        self.is_open = False
-
-    def open(self) -> None:
-        """Let all through who wait, or will."""
-        self.is_open = True
-        self._closed.release()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait so many seconds at most, or `FOREVER`, and tell whether it is open."""
-        # Whoever comes through lets the next one in. A handler in between sees that it is open, and does not wait.
-        if not self.is_open and self._closed.acquire(timeout=seconds):
-            self._closed.release()
-        return self.is_open
 
 
 def _renew_all() -> None:

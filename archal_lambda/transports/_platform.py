@@ -11,7 +11,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from archal_lambda.core.auth import Credentials, ExtensionCredentials, MakeExtension
+from archal_lambda.core.auth import (
+    Credentials,
+    ExtensionCredentials,
+    MakeExtension,
+    StaticCredentials,
+)
 from archal_lambda.core.environment import TokenSecret
 from archal_lambda.core.settings import Settings
 from archal_lambda.transports._locks import SharedLock
@@ -19,7 +24,9 @@ from archal_lambda.transports.base import Driver, Transport
 
 # Pyodide has neither threads nor sockets. Not ==, which type checkers take for a reason to look away.
 if TYPE_CHECKING or "emscripten" not in sys.platform:
-    from archal_lambda.transports._gather import gather, sleep
+    from time import sleep
+
+    from archal_lambda.transports._gather import gather
     from archal_lambda.transports._urllib3 import UrllibTransport as BlockingTransport
 else:
     from archal_lambda.transports._jspi import JspiTransport as BlockingTransport
@@ -40,7 +47,9 @@ def driver(
     sends = transport or BlockingTransport(
         ca_file=settings.ca_file, max_response_bytes=max_response_bytes
     )
-    return Driver(sends, choose(settings, extension(sends)).headers, sleep)
+    credentials = choose(settings, extension(sends))
+    at_hand = isinstance(credentials, StaticCredentials)
+    return Driver(sends, credentials.headers, sleep, at_hand=at_hand)
 
 
 def extension(transport: Transport) -> MakeExtension:

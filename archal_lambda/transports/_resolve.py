@@ -6,15 +6,17 @@ This module owns the wait for the resolver, which has no timeout of its own. It 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import copy
 import os
 import socket
 import threading
 import time
 from _thread import start_new_thread
+from collections.abc import Callable
 from typing import Any
 
-from archal_lambda.transports._locks import Latch
+from archal_lambda.transports._steps import Steps, Wait
 
 __all__ = ["Address", "resolve"]
 
@@ -25,16 +27,28 @@ Address = tuple[Any, ...]
 _SHARED_SECONDS = 1.0
 
 
-def resolve(host: str, port: int, seconds: float) -> list[Address]:
-    """Resolve a name to what `socket.getaddrinfo` gives for TCP; a `TimeoutError` if it takes longer.
+def resolve(host: str, port: int, left: Callable[[], float]) -> Steps[list[Address]]:
+    """Resolve a name to what `socket.getaddrinfo` gives for TCP; `left` returns the seconds left, or raises.
 
     For an address nothing is asked of a resolver.
     """
+    seconds = left()
     if _is_address(host):
         return _look_up(host, port)
     lookup = _shared(host, port)
-    if not lookup.over.wait(seconds):
-        raise TimeoutError("the name was not resolved in time")
+    # An event would have a lock inside, which a signal handler could wait for, and an event loop cannot wait for one.
+    over, told = socket.socketpair()
+    lookup.waiting.append(told)
+    try:
+        if not lookup.is_over and not (yield Wait((over,), seconds)):
+            raise TimeoutError("the name was not resolved in time")
+    finally:
+        over.close()
+        with contextlib.suppress(
+            ValueError
+        ):  # the lookup is over, and has closed it or is about to
+            lookup.waiting.remove(told)
+            told.close()
     if isinstance(lookup.outcome, OSError):
         raise copy.copy(lookup.outcome)  # each thread adds its frames to what it raises
     return lookup.outcome
@@ -51,7 +65,10 @@ class _Lookup:
         # Not monotonic: that clock stands still while Lambda freezes the process, and the answer is lost meanwhile.
         self._began = time.time()
         self._asker: int | None = threading.get_ident()
-        self.over = Latch()
+        self.is_over = False
+        self.waiting: list[
+            socket.socket
+        ] = []  # one for each call that waits, closed when the lookup is over
         self.outcome: list[Address] | OSError = OSError("the resolver failed")
 
     def start(self) -> None:
@@ -66,7 +83,7 @@ class _Lookup:
         # One that this thread has yet to start was interrupted by a signal handler, which would wait for itself.
         waits_for_us = self._asker == threading.get_ident()
         young = 0 <= time.time() - self._began < _SHARED_SECONDS
-        return young and not waits_for_us and not self.over.is_open
+        return young and not waits_for_us and not self.is_over
 
     def _run(self) -> None:
         outcome = self.outcome
@@ -81,7 +98,10 @@ class _Lookup:
 
     def _end(self, outcome: list[Address] | OSError) -> None:
         self.outcome = outcome
-        self.over.open()
+        self.is_over = True
+        while self.waiting:
+            with contextlib.suppress(IndexError):  # a call gave up meanwhile
+                self.waiting.pop().close()
         if _under_way.get(self._key) is self:
             _under_way.pop(self._key, None)
 

@@ -78,16 +78,22 @@ AsyncTransport.__module__ = "archal_lambda"  # outside: inside it would be a mem
 
 
 class Driver:
-    """Carries flows out, blocking; `authorize` is `Credentials.headers`."""
+    """Carries flows out, blocking.
+
+    `authorize` is `Credentials.headers`; `at_hand` says that it never blocks.
+    """
 
     def __init__(
         self,
         transport: Transport,
         authorize: Callable[[Deadline, Headers | None], Headers],
         sleep: Callable[[float], None],
+        *,
+        at_hand: bool = True,
     ) -> None:
         self.transport = transport
-        self._authorize = authorize
+        self.authorize = authorize
+        self.at_hand = at_hand
         self._sleep = sleep
 
     @guarded
@@ -108,7 +114,7 @@ class Driver:
                 if isinstance(step, Send):
                     outcome = self.transport.send(step.request, step.deadline, step.timeout)
                 else:
-                    outcome = self._authorize(step.deadline, step.refused)
+                    outcome = self.authorize(step.deadline, step.refused)
             except TransportError as error:
                 outcome = error
 

@@ -103,7 +103,7 @@ def test_invoke_any_handler(cli, handlers):
     ("name", "kind", "message"),
     [
         ("mine.fails", "LookupError", "no such thing"),
-        ("mine.marshal", "TypeError", "Object of type set is not JSON serializable"),
+        ("mine.marshal", "Runtime.MarshalError", "Object of type set is not JSON serializable"),
         ("mine.exits", "Runtime.ExitError", "exit code 3"),
         ("mine.nope", "Runtime.HandlerNotFound", "Handler 'nope' missing on module 'mine'"),
         ("none.nope", "Runtime.ImportModuleError", "Unable to import module 'none'"),

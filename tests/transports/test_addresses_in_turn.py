@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -12,14 +13,18 @@ import pytest
 from support.faults.client import LATE, clones_at, open_sockets
 from support.faults.server import FaultServer, blackhole, good
 
-from archal_lambda import AsyncClones, Deadline, Headers, Request, Settings, Timeout
+from archal_lambda import AsyncClones, Settings, Timeout
 from archal_lambda.errors import ConnectError, RequestTimeout
 from archal_lambda.transports import _dial
-from archal_lambda.transports._connection import CancelHandle
-from archal_lambda.transports._dial import connect
+from archal_lambda.transports._dial import connect as steps
+from archal_lambda.transports._steps import run
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 PAUSE = 0.25  # seconds until the next address is tried
+
+
+def connect(*args):
+    return run(steps(*args))
 
 
 def tcp(port, family=socket.AF_INET, host="127.0.0.1"):
@@ -128,7 +133,7 @@ def test_the_memory_is_bounded(closed):
     with socket.create_server(("127.0.0.1", 0), backlog=300) as listener:
         addresses = [tcp(closed), tcp(listener.getsockname()[1])]
         for number in range(260):
-            connect((f"{number}.test", 80), addresses, lambda: 5.0, []).close()
+            connect((f"{number}.test", 80), addresses, lambda: 5.0).close()
     assert len(_dial._answered) <= 256
 
 
@@ -144,7 +149,7 @@ def test_the_families_take_turns(monkeypatch):
 
     monkeypatch.setattr(_dial, "_begin", begin)
     with pytest.raises(OSError, match="down"):
-        connect(("six.test", 9), [*six, *four], lambda: 1.0, [])
+        connect(("six.test", 9), [*six, *four], lambda: 1.0)
     assert asked == [six[0], four[0], six[1], four[1], six[2]]
 
 
@@ -174,13 +179,9 @@ def test_a_slow_first_address_may_still_win(silent, sockets):
         accepting = threading.Timer(0.4, accept)
         accepting.start()
         ends = time.monotonic() + 10.0
-        trying = []
         addresses = [tcp(slow.getsockname()[1]), tcp(silent)]
-        with connect(
-            ("slow.test", 1), addresses, lambda: ends - time.monotonic(), trying
-        ) as winner:
+        with connect(("slow.test", 1), addresses, lambda: ends - time.monotonic()) as winner:
             assert winner.getpeername() == slow.getsockname()
-        assert trying == []
         slow.shutdown(socket.SHUT_RDWR)  # wakes accept()
         accepting.join()
 
@@ -208,21 +209,32 @@ def test_all_addresses_that_refuse_are_a_connect_error(closed, resolver, sockets
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.4])
-def test_a_call_given_up_while_addresses_are_tried_ends_at_once(silent, resolver, sockets, delay):
+def test_a_call_interrupted_while_addresses_are_tried_ends_at_once(
+    silent, resolver, sockets, delay
+):
     """Whether one or several are under way, and all of their sockets are closed."""
+
+    class Interrupt(BaseException):
+        pass
+
+    def interrupt(*_args):
+        raise Interrupt
+
     resolver(*[tcp(silent)] * 3)
-    transport, handle = UrllibTransport(), CancelHandle()
-    clone = at(1, transport)
-    request = Request("GET", "/").prepared(clone._base, Headers())
-    threading.Timer(delay, handle.cancel).start()
+    clone = at(1, UrllibTransport())
+    before = signal.signal(signal.SIGALRM, interrupt)
     started = time.monotonic()
-    with pytest.raises(ConnectError) as caught:
-        transport.send(request, Deadline.after(20), Timeout(20, connect=20), handle=handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        with pytest.raises(Interrupt):
+            clone.get("/", timeout=Timeout(20, connect=20))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - started < delay + LATE
-    assert caught.value.sent is False
 
 
-def test_a_task_cancelled_while_addresses_are_tried_frees_its_thread(silent, resolver, sockets):
+def test_a_task_cancelled_while_addresses_are_tried_ends_at_once(silent, resolver, sockets):
     resolver(*[tcp(silent)] * 3)
 
     async def main():
@@ -235,7 +247,4 @@ def test_a_task_cancelled_while_addresses_are_tried_frees_its_thread(silent, res
 
     started = time.monotonic()
     asyncio.run(main())
-    for thread in threading.enumerate():
-        if thread.name.startswith("archal-lambda-call"):
-            thread.join(10.0)
     assert time.monotonic() - started < 0.4 + LATE

@@ -6,6 +6,7 @@ import pytest
 
 from archal_lambda import Deadline
 from archal_lambda.transports._connection import Connection
+from archal_lambda.transports._steps import run
 
 
 def test_a_closed_connection_neither_reads_nor_writes():
@@ -14,9 +15,9 @@ def test_a_closed_connection_neither_reads_nor_writes():
     connection.close()
     connection.close()
     with pytest.raises(ConnectionError, match="closed"):
-        connection.write(memoryview(b"x"))
+        run(connection.write(b"x"))
     with pytest.raises(ConnectionError, match="closed"):
-        connection.receive(memoryview(bytearray(1)))
+        run(connection.receive(1))
     assert not connection.sent
     assert not connection.leftover()
 
@@ -25,5 +26,5 @@ def test_a_deadline_that_has_passed_resolves_no_name():
     """No socket is made either."""
     connection = Connection(Deadline.after(-1))
     with pytest.raises(TimeoutError):
-        connection.dial("nowhere.invalid", 443)
+        run(connection.open("nowhere.invalid", 443))
     assert (connection.phase, connection.sock) == ("resolve", None)

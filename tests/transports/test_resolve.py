@@ -14,11 +14,16 @@ from support.threads import others_in
 from archal_lambda import Request
 from archal_lambda.errors import RequestTimeout
 from archal_lambda.transports import _resolve
-from archal_lambda.transports._resolve import resolve
+from archal_lambda.transports._resolve import resolve as steps
+from archal_lambda.transports._steps import run
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.15
 FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 9))]
+
+
+def resolve(host, port, seconds):
+    return run(steps(host, port, lambda: seconds))
 
 
 class Resolver:

@@ -16,10 +16,10 @@ from support.faults.server import FaultServer, answer, good
 
 from archal_lambda import AsyncClones, Clones, Deadline, Secret, Settings
 from archal_lambda.core.environment import TokenSecret
-from archal_lambda.transports._connection import CancelHandle, Connection
-from archal_lambda.transports._locks import Latch, SharedLock
+from archal_lambda.transports._locks import SharedLock
 from archal_lambda.transports._platform import extension
 from archal_lambda.transports._resolve import _Lookup, _under_way, resolve
+from archal_lambda.transports._steps import run
 from archal_lambda.transports._tls import Once
 from archal_lambda.transports._urllib3 import UrllibTransport
 
@@ -89,34 +89,11 @@ def test_a_handler_takes_the_lock_of_the_call_that_it_interrupts():
     assert got == [False, True]
 
 
-def test_a_latch_lets_all_through_once_it_is_open():
-    latch = Latch()
-    assert not latch.wait(0.01)
-    passed = []
-    threads = [threading.Thread(target=lambda: passed.append(latch.wait(BUDGET))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    latch.open()
-    for thread in threads:
-        thread.join()
-    assert passed == [True] * 8
-    assert latch.wait(0.0)
-
-
 def test_a_lookup_that_this_thread_has_yet_to_start_is_not_waited_for():
     """The handler would wait for itself."""
     begun = _under_way["localhost", 9] = _Lookup("localhost", 9)
-    assert resolve("localhost", 9, BUDGET)
-    assert not begun.over.is_open
-
-
-def test_a_handler_may_cancel_the_call_that_it_interrupts():
-    handle = CancelHandle()
-    handle.attach(Connection(Deadline.after(1)))
-    with handle._lock:  # as in the middle of detach()
-        handle.cancel()
-    with pytest.raises(ConnectionAbortedError):
-        handle.attach(Connection(Deadline.after(1)))
+    assert run(resolve("localhost", 9, lambda: BUDGET))
+    assert not begun.is_over
 
 
 @forks

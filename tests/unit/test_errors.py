@@ -30,6 +30,8 @@ SAMPLES = {
     errors.TransportError: (errors.TransportError("m", **FACTS), f"{WHERE}m{HOW}"),
     errors.ConnectError: (errors.ConnectError("m", **FACTS), f"{WHERE}m{HOW}"),
     errors.ConnectionLost: (errors.ConnectionLost("m", **FACTS), f"{WHERE}m{HOW}"),
+    errors.CertificateError: (errors.CertificateError("m", **FACTS), f"{WHERE}m{HOW}"),
+    errors.ProtocolError: (errors.ProtocolError("m", status_code=401, **FACTS), f"{WHERE}m{HOW}"),
     errors.RequestTimeout: (errors.RequestTimeout("m", phase="body", **FACTS), f"{WHERE}m{HOW}"),
     errors.ResponseTooLarge: (
         errors.ResponseTooLarge(limit=9, **FACTS),
@@ -55,13 +57,10 @@ SAMPLES = {
             errors.UpgradeRequiredError,
             errors.RateLimitError,
             errors.ServerError,
+            errors.TeardownFailedError,
             errors.RouteRejectedError,
         )
     },
-    errors.TeardownFailedError: (
-        errors.TeardownFailedError(RESPONSE, **STATUS),
-        "GET https://h/p: status 429 (rate_limited); the session may still run",
-    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import uuid
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -40,11 +41,18 @@ class Even(msgspec.Struct):
     note: str = ""
 
     def __post_init__(self):
+        if self.value == 3:
+            raise msgspec.ValidationError(self.note)
         if self.value % 2:
-            raise ValueError(f"{self.note} is odd")
+            raise ValueError(self.note)
+
+
+class Closed(msgspec.Struct, forbid_unknown_fields=True):
+    pass
 
 
 SHAPE, EMPTY = "the body does not have the expected shape", "the body is empty"
+ALLOWED = f"{SHAPE}: expected one of the allowed values"
 SYNTAX, DEPTH = "the body is not valid JSON", "the body is nested too deep"
 
 
@@ -58,31 +66,44 @@ SYNTAX, DEPTH = "the body is not valid JSON", "the body is nested too deep"
         (f'{{"a": 1}} {MARK}'.encode(), Any, SYNTAX, "$"),
         (b'"\xff\xfe"', Any, SYNTAX, "$"),
         (b"\xff", Any, SYNTAX, "$"),
-        (b"\xef\xbb\xbf{}", Any, SYNTAX, "$"),
-        (b'{"a": "\xff"}', Item, SHAPE, "$.a"),
+        (b"\xef\xbb\xbf", Any, EMPTY, "$"),
+        (b"\xef\xbb\xbf{", Any, SYNTAX, "$"),
+        (b"{}\xef\xbb\xbf", Any, SYNTAX, "$"),
+        (b'{"a": "\xff"}', Item, f"{SHAPE}: expected `int`, got `str`", "$.a"),
         (b'"\\ud800"', str, SYNTAX, "$"),
         (b"NaN", Any, SYNTAX, "$"),
         (b"[" * 5_000_000, Any, DEPTH, "$"),
         (b'{"a":' * 1_000_000, Any, DEPTH, "$"),
         (b"[" * 5_000_000, list[Any], DEPTH, "$"),
-        (f'"{MARK}"'.encode(), int, SHAPE, "$"),
-        (f'"{MARK}"'.encode(), Color, SHAPE, "$"),
-        (f'{{"a": "{MARK}"}}'.encode(), Item, SHAPE, "$.a"),
-        (f'{{"a": 1, "b": "{MARK}"}}'.encode(), Item, SHAPE, "$.b"),
-        (f'{{"a": 1, "c": "{MARK}"}}'.encode(), Item, SHAPE, "$.c"),
-        (f'{{"a": 1, "b": "x - at `$.{MARK}`"}}'.encode(), Item, SHAPE, "$.b"),
-        (f'"x - at `$.{MARK}`"'.encode(), Color, SHAPE, "$"),
-        (b"{}", Item, SHAPE, "$"),
-        (b'[{"a": 1}, {"a": 2}, {"a": null}]', list[Item], SHAPE, "$[2].a"),
-        (b'[{"a": 1}, {}]', list[Item], SHAPE, "$[1]"),
-        (f'{{"{MARK}": "x"}}'.encode(), dict[str, int], SHAPE, "$[...]"),
-        (f'{{"{MARK}": 1}}'.encode(), dict[int, int], SHAPE, "$"),
-        (f'[{{"{MARK}": 1}}]'.encode(), list[dict[int, int]], SHAPE, "$[0]"),
-        (f'{{"type": "{MARK}"}}'.encode(), Cat | Dog, SHAPE, "$.type"),
-        (f'"{MARK}"'.encode(), dt.datetime, SHAPE, "$"),
+        (f'"{MARK}"'.encode(), int, f"{SHAPE}: expected `int`, got `str`", "$"),
+        (f'"{MARK}"'.encode(), Color, ALLOWED, "$"),
+        (f'{{"a": "{MARK}"}}'.encode(), Item, f"{SHAPE}: expected `int`, got `str`", "$.a"),
+        (f'{{"a": 1, "b": "{MARK}"}}'.encode(), Item, ALLOWED, "$.b"),
+        (f'{{"a": 1, "c": "{MARK}"}}'.encode(), Item, ALLOWED, "$.c"),
+        (f'{{"a": 1, "b": "x - at `$.{MARK}`"}}'.encode(), Item, ALLOWED, "$.b"),
+        (f'"x\\n - at `$.{MARK}`"'.encode(), Color, ALLOWED, "$"),
+        (b"{}", Item, f"{SHAPE}: missing required field `a`", "$"),
+        (b'[{"a": 1}, {"a": 2}, {"a": null}]', list[Item], f"{SHAPE}: expected `int`, got `null`", "$[2].a"),
+        (b'[{"a": 1}, {}]', list[Item], f"{SHAPE}: missing required field `a`", "$[1]"),
+        (f'{{"{MARK}": "x"}}'.encode(), dict[str, int], f"{SHAPE}: expected `int`, got `str`", "$[...]"),
+        (f'{{"{MARK}": 1}}'.encode(), dict[int, int], f"{SHAPE}: in a key, expected `int`, got `str`", "$"),
+        (f'[{{"{MARK}": 1}}]'.encode(), list[dict[int, int]], f"{SHAPE}: in a key, expected `int`, got `str`", "$[0]"),
+        (f'{{"type": "{MARK}"}}'.encode(), Cat | Dog, ALLOWED, "$.type"),
+        (b"{}", Cat | Dog, f"{SHAPE}: missing required field `type`", "$"),
+        (f'{{"{MARK}": 1}}'.encode(), Closed, f"{SHAPE}: expected no unknown field", "$"),
+        (f'"{MARK}"'.encode(), dt.datetime, f"{SHAPE}: not a valid RFC3339 encoded datetime", "$"),
+        (f'"{MARK}"'.encode(), uuid.UUID, f"{SHAPE}: not a valid UUID", "$"),
         (f'{{"value": 1, "note": "{MARK}"}}'.encode(), Even, SHAPE, "$"),
-        (b"5", Annotated[int, msgspec.Meta(le=4)], SHAPE, "$"),
-        (b"1e999", float, SHAPE, "$"),
+        (f'{{"value": 1, "note": "Expected {MARK}"}}'.encode(), Even, SHAPE, "$"),
+        (f'{{"value": 3, "note": "Expected {MARK}"}}'.encode(), Even, SHAPE, "$"),
+        (f'{{"value": 1, "note": "x - at `$.{MARK}`"}}'.encode(), Even, SHAPE, "$"),
+        (f'{{"value": 3, "note": "x - at `$.{MARK}`"}}'.encode(), Even, SHAPE, "$"),
+        (f'[{{"value": 1, "note": "x - at `$.{MARK}`"}}]'.encode(), list[Even], SHAPE, "$[0]"),
+        (f'{{"x` - at `$.{MARK}": 1}}'.encode(), Closed, f"{SHAPE}: expected no unknown field", "$"),
+        (b"5", Annotated[int, msgspec.Meta(le=4)], f"{SHAPE}: expected `int` <= 4", "$"),
+        (b'"q"', Annotated[str, msgspec.Meta(pattern="^a")], f"{SHAPE}: expected `str` matching regex '^a'", "$"),
+        (b"[1, 2]", tuple[int, int, int], f"{SHAPE}: expected `array` of length 3", "$"),
+        (b"1e999", float, f"{SHAPE}: expected a value in range", "$"),
     ],
 )  # fmt: skip
 def test_a_decode_error_says_what_is_wrong_and_where(content, type_, reason, path):
@@ -114,18 +135,22 @@ def test_a_body_becomes_any_type_of_msgspec(content, type_, value):
 
 
 @pytest.mark.parametrize(
-    ("value", "path"),
-    [(None, "$"), ([], "$"), ({}, "$"), ({"a": MARK}, "$.a"), ({"a": 1, "c": MARK}, "$.c")],
+    ("value", "said", "path", "field"),
+    [
+        (None, "expected `object`, got `null`", "$", None),
+        ([], "expected `object`, got `array`", "$", None),
+        ({}, "missing required field `a`", "$", "a"),
+        ({"a": MARK}, "expected `int`, got `str`", "$.a", "a"),
+        ({"a": 1, "c": MARK}, "expected one of the allowed values", "$.c", "c"),
+    ],
 )
-def test_a_conversion_error_says_where(value, path):
+def test_a_conversion_error_says_where(value, said, path, field):
     """It holds nothing of the value."""
     with pytest.raises(DecodeError) as caught:
         read_event(value, Item)
     error = caught.value
-    assert (str(error), error.path) == (
-        f"the event does not have the expected shape at {path}",
-        path,
-    )
+    assert str(error) == f"the event does not have the expected shape: {said} at {path}"
+    assert (error.path, error.field) == (path, field)
     assert error.__context__ is None
     assert MARK not in repr(vars(error))
 

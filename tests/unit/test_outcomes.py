@@ -117,7 +117,7 @@ def test_a_creation_that_the_route_refused_has_sent_nothing():
     transport = script(refused, down, down, down)
     client = ArchalClient(SETTINGS, transport=transport, sleep=lambda _seconds: None)
     driver = client.sessions._driver
-    driver._authorize = lambda *_args: Headers({"Authorization": f"Bearer {next(tokens)}"})
+    driver.authorize = lambda *_args: Headers({"Authorization": f"Bearer {next(tokens)}"})
     with pytest.raises(errors.ConnectError) as caught, client.sessions.open(clones=["github"]):
         pytest.fail("there is no session")
     assert (caught.value.sent, caught.value.attempts) == (False, 4)

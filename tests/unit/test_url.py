@@ -363,7 +363,7 @@ def test_params_that_are_not_pairs_are_refused(params):
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-SCALARS = TEXT | st.integers() | st.booleans() | st.floats(allow_nan=False)
+SCALARS = TEXT | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(st.tuples(TEXT, SCALARS | st.none() | st.lists(SCALARS, max_size=3))))

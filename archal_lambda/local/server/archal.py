@@ -166,6 +166,11 @@ class LocalArchal:
             "ARCHAL_LAMBDA_RUNTIME_URL": self.runtime_url,
         }
 
+    @property
+    def routes(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What each clone has built, as pairs of method and path template; empty for `extra_clones`."""
+        return {clone: tuple(self._kinds[clone].routes) for clone in self._clones}
+
     def base_url(self, clone: str) -> str:
         """Give the base URL of a clone of the ready session.
 
