@@ -13,6 +13,7 @@ from typing import TypedDict, cast
 import msgspec
 
 from archal_lambda.core.json import decode_plain
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import Secret, entry_name
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import ConfigurationError, DecodeError
@@ -42,8 +43,8 @@ NAMES = (
 )
 _REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 # AWS Secrets Manager API, GetSecretValue: SecretId.
-_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_SECRET_NAME = lazy(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
+_PORT = lazy(r"[1-9][0-9]{0,4}")
 _LAST_PORT = 65_535
 _PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
 _ALONE = (

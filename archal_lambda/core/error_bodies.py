@@ -6,10 +6,10 @@ not know responses; what it is given is theirs.
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from archal_lambda.core.json import decode_plain
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
@@ -20,15 +20,15 @@ Body = dict[str, Any] | list[Any] | None
 # An envelope is some hundred bytes; without a limit, a body of 6 MB costs a second and 140 MB to look into.
 _MAX_ENVELOPE = 64 * 1024
 # Words as people and APIs write them, of letters alone but for numbers that are short: no token, address or URL.
-_PLAIN_WORD = re.compile(
+_PLAIN_WORD = lazy(
     r"[A-Z]?[a-z]{0,20}(?:[A-Z][a-z]{1,19}){0,2}|[A-Z]{1,12}|\d{1,5}|x-[a-z]{1,20}(?:-[a-z]{1,20}){0,2}"
     r"|[a-z]{1,20}(?:_[a-z]{1,20}){1,4}|[A-Z]{1,16}(?:_[A-Z]{1,16}){1,4}"
     r"|[A-Za-z][a-z]{0,19}(?:[-'\u2019/][A-Za-z][a-z]{0,19}){1,2}"
 )
-_PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
+_PLAIN_CODE = lazy(r"[a-z][a-z_]{0,39}")
 _PUNCTUATION = ".,:;!?()[]{}\"'`\u2018\u2019\u201c\u201d"
 # Services quote the values they turn down; an apostrophe within a word opens nothing.
-_QUOTED = re.compile(r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\"|\u201c[^\u201d]*\u201d")
+_QUOTED = lazy(r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\"|\u201c[^\u201d]*\u201d")
 _MAX_MESSAGE = 160
 _MAX_CODES = 3
 _LEFT_OUT = "\u2026"

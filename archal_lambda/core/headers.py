@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, overload
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.values import Immutable, checked_pairs, pairs_of
 
@@ -29,9 +30,9 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, section 5.5, obs-text kept
-_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
+_TARGET = lazy(r"[\s,]*<([^<>]*)>")
 # A parameter is a token with an optional value, bare or quoted (RFC 8288, section 3).
-_PARAMETER = re.compile(r'\s*;\s*([^\s=;,]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+_PARAMETER = lazy(r'\s*;\s*([^\s=;,]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 # RFC 9110, section 7.6.1, and the two that the transport alone may set because they frame the message.
 _CONNECTION_LEVEL = frozenset(

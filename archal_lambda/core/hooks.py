@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from urllib.parse import unquote
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.records import CallHook, CallRecord
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
@@ -36,12 +37,12 @@ _REQUEST_IDS = (
     "cf-ray",
 )
 _RANK = {name: rank for rank, name in enumerate(_REQUEST_IDS)}
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
+_REQUEST_ID = lazy(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 _FAILED = 400
 # Where an address names its session: the session's own host, or the runtime proxy's path.
-_HOST = re.compile(r"([a-z0-9-]+)\.clones\.archal\.ai")
-_RUNTIME = re.compile(r"/runtime/([A-Za-z0-9._~-]+)/")
-_CONTROL = re.compile(r"/api/sessions/([^/]+)")
+_HOST = lazy(r"([a-z0-9-]+)\.clones\.archal\.ai")
+_RUNTIME = lazy(r"/runtime/([A-Za-z0-9._~-]+)/")
+_CONTROL = lazy(r"/api/sessions/([^/]+)")
 
 
 def record_of(  # noqa: PLR0913 - the facts of a call, each by name

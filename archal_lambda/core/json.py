@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
@@ -26,18 +27,18 @@ _SURROGATE = "the event contains a lone surrogate"
 
 _encoder = msgspec.json.Encoder()
 # At the end: a value may look like it.
-_PATH = re.compile(r" - at `(?P<key>key` in `)?(?P<path>\$[^`]*)`\Z")
+_PATH = lazy(r" - at `(?P<key>key` in `)?(?P<path>\$[^`]*)`\Z")
 _UNKNOWN = "Object contains unknown field"
-_LAST_FIELD = re.compile(r"\.([^.\[\]]+)(?:\[[^\]]*\])*\Z")
-_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_LAST_FIELD = lazy(r"\.([^.\[\]]+)(?:\[[^\]]*\])*\Z")
+_MISSING = lazy(r"Object missing required field `([^`]+)`")
 # What msgspec says of a type, and so of the caller's own code; where it quotes a value or a key, that is left out.
 _SAYINGS = [
-    (re.compile(r"Object (missing required field `[^`]+`)"), r"\1"),
-    (re.compile(r"Expected (.+)"), r"expected \1"),
-    (re.compile(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"not a valid \1"),
-    (re.compile(r"(?:Integer value|Number|Timestamp|Duration) (?:is )?out of range *"), "expected a value in range"),
-    (re.compile(r"Invalid (?:enum )?value .*", re.DOTALL), "expected one of the allowed values"),
-    (re.compile(_UNKNOWN), "expected no unknown field"),
+    (lazy(r"Object (missing required field `[^`]+`)"), r"\1"),
+    (lazy(r"Expected (.+)"), r"expected \1"),
+    (lazy(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"not a valid \1"),
+    (lazy(r"(?:Integer value|Number|Timestamp|Duration) (?:is )?out of range *"), "expected a value in range"),
+    (lazy(r"Invalid (?:enum )?value .*", re.DOTALL), "expected one of the allowed values"),
+    (lazy(_UNKNOWN), "expected no unknown field"),
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from archal_lambda.core.error_bodies import Body
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import guarded
 
 __all__ = ["is_rate_limit", "rejected_by"]
@@ -18,7 +19,7 @@ __all__ = ["is_rate_limit", "rejected_by"]
 _ENVELOPE = ("error", "code", "message", "detail")
 # What Archal's own vocabulary adds to them.
 _ARCHAL_KEYS = frozenset({"sessionId", "session_id", "cloneId", "clone_id"})
-_ARCHAL_WORDS = re.compile(
+_ARCHAL_WORDS = lazy(
     r"archal|x-route-|\broute[ _-](?:auth|token|header)|\bworkspace_key_|\bclone_(?:not_found|failed)\b",
     re.IGNORECASE,
 )
@@ -74,16 +75,16 @@ _OAUTH = frozenset(
         "unsupported_response_type",
     }
 )
-_SERVICE_HEADERS = re.compile(
+_SERVICE_HEADERS = lazy(
     r"x-(?:github|gitlab|slack|oauth|accepted-oauth|stripe|discord|sentry|supabase|sb|goog|linear|hubspot)-.*"
     r"|(?:stripe|sb|gitlab|atl|sentry)-.*|x-(?:arequestid|aaccountid|seraph-loginreason|complexity)"
     r"|x-ratelimit-(?:resource|bucket|scope|global|complexity-.*|requests-.*)"
 )
-_STRIPE_REQUEST = re.compile(r"req_\w+")
+_STRIPE_REQUEST = lazy(r"req_\w+")
 _ARCHAL_HEADERS = ("x-archal-", "x-route-")
-_REALM = re.compile(r'realm="?([^",]*)', re.IGNORECASE)
-_SLUG = re.compile(r"[a-z][a-z0-9_]*")
-_RATE_LIMIT = re.compile(r"(?:secondary|API) rate limit|abuse detection", re.IGNORECASE)
+_REALM = lazy(r'realm="?([^",]*)', re.IGNORECASE)
+_SLUG = lazy(r"[a-z][a-z0-9_]*")
+_RATE_LIMIT = lazy(r"(?:secondary|API) rate limit|abuse detection", re.IGNORECASE)
 
 
 @guarded

@@ -5,7 +5,6 @@ This module owns what a response offers, and which error a failed one is. It mus
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import codecs
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self, TypeVar
@@ -14,6 +13,7 @@ from archal_lambda import errors
 from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
 from archal_lambda.core.headers import HeaderInput, Headers, next_link
 from archal_lambda.core.json import decode, decode_plain, encode
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.rejection import is_rate_limit, rejected_by
 from archal_lambda.core.request import Request
@@ -33,7 +33,7 @@ _FAILURE = 400
 _FORBIDDEN = 403
 _LIMITED = frozenset({_FORBIDDEN, 429})
 # A moment in seconds since 1970, in this century; what others send under this name is a span or in milliseconds.
-_MOMENT = re.compile(r"[0-9]{10}")
+_MOMENT = lazy(r"[0-9]{10}")
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,

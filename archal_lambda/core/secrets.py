@@ -30,13 +30,14 @@ functions it calls are. And an interruption may come before the first line of a 
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
+
+from archal_lambda.core.patterns import lazy
 
 __all__ = ["REDACTED", "Secret", "entry_name", "forget", "guarded"]
 
@@ -45,7 +46,7 @@ R = TypeVar("R")
 
 REDACTED = "[redacted]"
 # Words, as names of clones and headers are; no digits, underscores or capitals within, as tokens have.
-_SHOWABLE = re.compile(r"[A-Za-z][a-z]{0,19}(-[A-Za-z][a-z]{0,19}){0,3}")
+_SHOWABLE = lazy(r"[A-Za-z][a-z]{0,19}(-[A-Za-z][a-z]{0,19}){0,3}")
 _PACKAGE = __name__.partition(".")[0]
 _AT_THE_MACHINE = f"{_PACKAGE}.transports._"
 _LIBRARIES = sys.stdlib_module_names | {

@@ -20,6 +20,7 @@ from archal_lambda.core.environment import (
 )
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.json import encode
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import Secret, entry_name, guarded
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.core.values import Immutable
@@ -27,7 +28,7 @@ from archal_lambda.errors import ConfigurationError, UnknownCloneError
 
 __all__ = ["Settings", "process_environ", "process_variable"]
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
+_LABEL = lazy(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
 _SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 # Both are declared in Archal's OpenAPI 0.3.0 (servers).
 _API_URL = "https://archal.ai"

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, Self, cast
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.values import Immutable, checked_pairs
 
 __all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_form", "encode_params", "is_loopback"]
@@ -22,10 +23,10 @@ ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 _LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
-_END = re.compile(r"[;?#]")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_END = lazy(r"[;?#]")
+_BAD_ESCAPE = lazy(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 # No server decodes this often, and without a limit a link of 64 kB takes a second to judge.
 _MOST_DECODINGS = 10

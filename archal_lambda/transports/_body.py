@@ -12,11 +12,11 @@ its end, and half a gzip stream for a whole one.
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.transports._http1 import (
     FIELD,
     MAX_FIELDS,
@@ -37,7 +37,7 @@ _MISCODED = "the body does not match its content coding"
 _MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
 # A megabyte of empty gzip streams takes a tenth of a second to undo, and comes as a kilobyte if it is coded twice.
 _MAX_STREAMS = 1000  # bgzip makes one for each 64 KB
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")  # RFC 9112, section 7.1
+_CHUNK_SIZE = lazy(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")  # RFC 9112, section 7.1
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})  # RFC 9110, section 8.4.1
 # The `wbits` by which zlib undoes them.
 _GZIP, _ZLIB, _RAW = 31, 15, -15

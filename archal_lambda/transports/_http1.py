@@ -23,6 +23,7 @@ import re
 from collections.abc import Generator
 
 from archal_lambda.core.headers import Headers, with_token_names
+from archal_lambda.core.patterns import lazy
 from archal_lambda.core.request import Request
 
 __all__ = [
@@ -46,23 +47,21 @@ MAX_FIELDS = 5000
 MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
 _PROTOCOL = b"HTTP/1."
 # What a server of HTTP/2 says first: the connection's settings, or that it goes away (RFC 9113, sections 3.4 and 6.8).
-_HTTP2 = re.compile(rb"\0[\0-\x40].[\x04\x07].\0\0\0\0", re.DOTALL)
+_HTTP2 = lazy(rb"\0[\0-\x40].[\x04\x07].\0\0\0\0", re.DOTALL)
 _FRAME = 9  # bytes of a frame's head
 _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _NO_CONTENT = 204
 _BODILESS = frozenset({_NO_CONTENT, 304})  # RFC 9110, section 6.4.1
 # A line may end with a bare LF (RFC 9112, section 2.2). A bare CR or a NUL has no place in one.
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n")
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9112, section 5
+_STATUS = lazy(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n")
+FIELD = lazy(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9112, section 5
 # A name with blanks in it or behind it, which servers send and programs read differently.
-_SPACED = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*):([^\r\n\0]*)\r?\n"
-)
+_SPACED = lazy(rb"([!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*):([^\r\n\0]*)\r?\n")
 # Never read from anything but a plain line.
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
-_FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
-_LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
+_FOLD = lazy(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
+_LENGTH = lazy(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
 
 
 # Usual fields: they say nothing of the frame, nor of the connection but that it is kept. Names that could are told by
@@ -80,7 +79,7 @@ _USUAL = re.compile(
     rb"(" + _OTHER + rb"(?i:content-length):[ \t]*+([0-9]{1,18})[ \t]*+\r\n" + _OTHER + rb")\r\n",
     re.VERBOSE,
 )
-_HINT = re.compile(rb"(?:\A|\n)keep-alive:([^\r]*)")
+_HINT = lazy(rb"(?:\A|\n)keep-alive:([^\r]*)")
 
 
 class Malformed(Exception):  # noqa: N818 - says what a response is

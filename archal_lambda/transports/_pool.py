@@ -21,6 +21,7 @@ import weakref
 from collections.abc import Callable
 from importlib import import_module
 
+from archal_lambda.core.patterns import lazy
 from archal_lambda.transports._connection import Connection
 
 __all__ = ["MAX_IDLE", "MAX_IDLE_SECONDS", "ConnectionPool", "idle_seconds"]
@@ -32,7 +33,7 @@ _MAX_HINTED_SECONDS = (
     15.0  # load balancers and NAT on the way forget idle connections, whatever the server says
 )
 _MARGIN_SECONDS = 1.0  # the server's time began when it had sent the response, and ends when the next request arrives
-_HINT = re.compile(r"(?:^|[,;\s])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+_HINT = lazy(r"(?:^|[,;\s])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 
 _Entry = tuple[
     object, str, float, float

@@ -139,12 +139,8 @@ class UrllibTransport:
                 content, more = yield from self._read_plain(connection, end - start, first[start:])
         else:
             head, content, more = yield from self._read_any(connection, request.method, first)
-            status, headers, persistent, hint = (
-                head.status,
-                head.headers,
-                head.persistent,
-                head.hint,
-            )
+            status, headers = head.status, head.headers
+            persistent, hint = head.persistent, head.hint
         response = Response.of(status, headers, content, request, connection.transfer())
         if not persistent or broken or more or connection.leftover():
             return response, 0.0
