@@ -25,6 +25,8 @@ __all__ = [
     "host_of",
     "is_setting",
     "no_clones",
+    "no_route",
+    "no_token",
     "read_variables",
     "rest_url_name",
     "token_of",
@@ -46,28 +48,17 @@ _REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 _SECRET_NAME = lazy(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _PORT = lazy(r"[1-9][0-9]{0,4}")
 _LAST_PORT = 65_535
-_PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
-_ALONE = (
-    "ARCHAL_SESSION_ID",
-    "AGENT_SESSION_ID",
-    "ARCHAL_TOKEN",
-    "ARCHAL_TOKEN_SECRET",
-)  # enough for some clients
-# What a missing setting most likely means, and what to do about it, by the host that it is missing on.
-_NO_CLONE = "is not set, or empty, and ARCHAL_SESSION_ID is not either, so no clone is configured: "
-_LIKE = 'set it to a JSON object such as {"github": "https://.../github/api"}'
-_NO_CLONES = {
-    "lambda": f"{_NO_CLONE}{_LIKE} in the function's configuration, or set ARCHAL_SESSION_ID there, or ARCHAL_TOKEN "
-    "for sessions of its own",
-    "sam local": f"{_NO_CLONE}declare it in the template, and give it to `sam local` in the file that "
-    "`archal-lambda env --format sam` writes",
-    "": f"{_NO_CLONE}{_LIKE}; in a shell, `archal run`, `archal clone start` and `archal-lambda local` give what is "
-    "needed",
+_EXAMPLES = {
+    "AGENT_CLONE_URLS": '{"github": "https://.../github/api"}',
+    "AGENT_ROUTE_HEADERS": '{"x-route-authorization": "Bearer ..."}',
 }
-_OF_SAM = (
-    "`sam local` makes that of a JSON object in its environment file: quote the object, "
-    'as "{\\"github\\": ...}"'
-)
+# Where a missing setting belongs, by the host that it is missing on.
+_WHERE = {
+    "lambda": ", in the function's configuration",
+    "sam local": ", in the template and in the file for `sam local --env-vars`: `archal-lambda env --format sam "
+    "--show-secrets` writes it, with its objects quoted, for otherwise they arrive as empty strings",
+    "": "; in a shell, `archal run`, `archal clone start` and `archal-lambda local` give what is needed",
+}
 
 
 class TokenSecret(msgspec.Struct, frozen=True):
@@ -133,7 +124,7 @@ def read_variables(env: Mapping[str, str]) -> SettingsArguments:
         if match and url:
             _check_url(name, url)
             urls[match[1].lower().replace("_", "-")] = url
-    _check_pair(env, others=bool(urls) or any(env.get(name) for name in _ALONE))
+    _check_pair(env)
     return {
         "session_id": env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
         "clone_urls": urls | _json_object(env, "AGENT_CLONE_URLS"),
@@ -155,7 +146,25 @@ def host_of(env: Mapping[str, str]) -> str:
 
 def no_clones(host: str) -> str:
     """Say of `AGENT_CLONE_URLS` that there is nothing to find clones by, and what to do about it on a host."""
-    return _NO_CLONES[host]
+    example = _EXAMPLES["AGENT_CLONE_URLS"]
+    return (
+        "is not set, or empty, and ARCHAL_SESSION_ID is not either, so no clone is configured: set it to a JSON object "
+        f"such as {example}, or set ARCHAL_SESSION_ID{_WHERE[host]}"
+    )
+
+
+def no_route(host: str) -> str:
+    """Say of `AGENT_ROUTE_HEADERS` that nothing proves who calls, and what to do about it on a host."""
+    example = _EXAMPLES["AGENT_ROUTE_HEADERS"]
+    return (
+        "is not set, or empty, and neither ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET is set: set ARCHAL_TOKEN to an Archal "
+        f"token, or this to a JSON object such as {example}{_WHERE[host]}"
+    )
+
+
+def no_token(host: str) -> str:
+    """Say of `ARCHAL_TOKEN` that nothing proves to the control plane who calls, and what to do about it on a host."""
+    return f"is not set, nor is ARCHAL_TOKEN_SECRET: set it to an Archal token{_WHERE[host]}"
 
 
 def rest_url_name(clone: str) -> str:
@@ -178,20 +187,18 @@ def _check_url(name: str, url: str) -> None:
         raise ConfigurationError(name, str(error)) from None
 
 
-def _check_pair(env: Mapping[str, str], *, others: bool) -> None:
-    # The two come as a pair. Both empty are the untouched defaults of a template; one empty beside the other is
-    # what `sam local` leaves of a JSON object, and going on would call something other than was asked for.
-    empty = [name for name in _PAIR if name in env and not env[name].strip()]
-    paired = any(env.get(name, "").strip() for name in _PAIR)
-    host = host_of(env)
-    if not empty or (others and not paired) or (paired and host == "lambda"):
-        return  # nothing was lost, and empty means not set
-    if paired:
-        reason = f"is the empty string; {_OF_SAM}, or set it to {{}} for none"
+def _check_pair(env: Mapping[str, str]) -> None:
+    # The two come as a pair. One empty beside the other is what `sam local` leaves of a JSON object in its file, and
+    # going on would call something other than was asked for. Elsewhere empty means not set.
+    empty = [name for name in _EXAMPLES if name in env and not env[name].strip()]
+    paired = any(env.get(name, "").strip() for name in _EXAMPLES)
+    if empty and paired and host_of(env) == "sam local":
+        quoted = _EXAMPLES[empty[0]].replace('"', '\\"')
+        reason = (
+            "is the empty string; `sam local` makes that of a JSON object in its environment file: quote the object, "
+            f'as "{quoted}", or set it to {{}} for none'
+        )
         raise ConfigurationError(empty[0], reason)
-    if host == "sam local":
-        raise ConfigurationError(empty[0], f"is the empty string; {_OF_SAM}")
-    raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host))
 
 
 def _json_object(env: Mapping[str, str], name: str) -> dict[str, str]:

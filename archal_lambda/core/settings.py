@@ -15,6 +15,8 @@ from archal_lambda.core.environment import (
     TokenSecret,
     host_of,
     no_clones,
+    no_route,
+    no_token,
     read_variables,
     token_of,
 )
@@ -192,11 +194,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             ConfigurationError: If there are none.
         """
         if not self.route_headers:
-            raise ConfigurationError(
-                "AGENT_ROUTE_HEADERS",
-                "is not set, or empty, and neither ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET is set; set it to a JSON "
-                'object such as {"x-route-authorization": "Bearer ..."}',
-            )
+            raise ConfigurationError("AGENT_ROUTE_HEADERS", no_route(host_of(os.environ)))
         return self.route_headers
 
     def require_token(self) -> Secret:
@@ -209,10 +207,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             ConfigurationError: If there is none.
         """
         if self.token is None:
-            raise ConfigurationError(
-                "ARCHAL_TOKEN",
-                "is not set, nor is ARCHAL_TOKEN_SECRET; it must contain an Archal token",
-            )
+            raise ConfigurationError("ARCHAL_TOKEN", no_token(host_of(os.environ)))
         return self.token
 
     @guarded

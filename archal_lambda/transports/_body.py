@@ -25,14 +25,15 @@ from archal_lambda.transports._http1 import (
     Cut,
     Head,
     Malformed,
-    Received,
     unmatched,
 )
+from archal_lambda.transports._received import Received
 
 __all__ = ["TooLarge", "read_body"]
 
 _PIECE = 65536
 _INCOMPLETE = "the body is incomplete"
+_OVERLONG = "a chunk does not end where its size says"
 _MISCODED = "the body does not match its content coding"
 _MAX_CODINGS = 3  # each may expand a thousandfold; more than one is rare
 # A megabyte of empty gzip streams takes a tenth of a second to undo, and comes as a kilobyte if it is coded twice.
@@ -61,15 +62,21 @@ def read_body(head: Head, received: Received, limit: int) -> _Pieces:
     pieces = _chunks(received) if head.chunked else _plain(received, head.length)
     # Without a frame, a coding that does not come to its end is the only sign of a cut.
     ends_early = Malformed if head.chunked or head.length is not None else Cut
-    stages: list[_Stage] = [] if codings else [_Capped(limit)]
+    stages: list[_Stage] = []
     for coding in reversed(codings):
         # The limit holds behind each: a small body may hold a large one that decodes to nothing.
         stages += [_Undone(coding, ends_early), _Capped(limit)]
+    left = limit
     for piece in pieces:
         if piece is None:
             yield None
-        else:
+        elif stages:
             yield from _through(stages, piece)
+        else:
+            left -= len(piece)
+            if left < 0:
+                raise TooLarge(limit)
+            yield piece
     for stage in stages:
         stage.end()
 
@@ -104,14 +111,35 @@ def _exactly(received: Received, size: int) -> _Pieces:
 
 
 def _chunks(received: Received) -> _Pieces:
-    while size := (yield from _chunk_size(received)):
-        yield from _exactly(received, size)
+    # No generator for each chunk: a body may come in millions of them.
+    while True:
+        while (line := received.line(MAX_LINE)) is None:
+            yield None
+        size = _size(line)
+        if not size:
+            break
+        while size:
+            piece = received.some(min(size, _PIECE))
+            if piece == b"":
+                raise Cut(_INCOMPLETE)
+            yield piece
+            size -= len(piece or b"")
         while (end := received.line(2)) is None:
             yield None
         if end != b"\r\n":
-            if end in {b"", b"\r"}:
-                raise Cut(_INCOMPLETE)
-            raise Malformed("a chunk does not end where its size says")
+            cut = end in {b"", b"\r"}
+            raise Cut(_INCOMPLETE) if cut else Malformed(_OVERLONG)
+    yield from _trailers(received)
+
+
+def _size(line: bytes) -> int:
+    match = _CHUNK_SIZE.fullmatch(line)
+    if match is None:
+        raise unmatched(line, MAX_LINE, "a chunk size is malformed")
+    return int(match[1], 16)
+
+
+def _trailers(received: Received) -> _Pieces:
     left = MAX_HEAD
     for _ in range(MAX_FIELDS + 1):
         limit = min(left, MAX_LINE)
@@ -123,15 +151,6 @@ def _chunks(received: Received) -> _Pieces:
             raise unmatched(line, limit, "a trailer is malformed")
         left -= len(line)
     raise Malformed(f"there are more than {MAX_FIELDS} trailers")
-
-
-def _chunk_size(received: Received) -> Generator[None, None, int]:
-    while (line := received.line(MAX_LINE)) is None:
-        yield
-    match = _CHUNK_SIZE.fullmatch(line)
-    if match is None:
-        raise unmatched(line, MAX_LINE, "a chunk size is malformed")
-    return int(match[1], 16)
 
 
 class _Capped:

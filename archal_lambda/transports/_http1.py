@@ -25,6 +25,7 @@ from collections.abc import Generator
 from archal_lambda.core.headers import Headers, with_token_names
 from archal_lambda.core.patterns import lazy
 from archal_lambda.core.request import Request
+from archal_lambda.transports._received import Received
 
 __all__ = [
     "FIELD",
@@ -34,7 +35,6 @@ __all__ = [
     "Cut",
     "Head",
     "Malformed",
-    "Received",
     "read_head",
     "read_usual",
     "unmatched",
@@ -93,53 +93,6 @@ class Malformed(Exception):  # noqa: N818 - says what a response is
 
 class Cut(Exception):  # noqa: N818 - the same
     """The response ends before it is complete; the message quotes nothing of it."""
-
-
-class Received:
-    """What came on a connection and was read by nobody yet."""
-
-    __slots__ = ("_buffer", "_seen", "ended")
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._seen = 0  # so many bytes have no line feed
-        self.ended = False
-
-    def __len__(self) -> int:
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        """Add what came; nothing at all is the end."""
-        if data:
-            self._buffer += data
-        else:
-            self.ended = True
-
-    def line(self, limit: int) -> bytes | None:
-        """Take up to the next line feed, or `limit` bytes, or what there is at the end; None if more must come."""
-        end = self._buffer.find(b"\n", self._seen, limit) + 1
-        if not end:
-            end = min(len(self._buffer), limit)
-            if end < limit and not self.ended:
-                self._seen = end
-                return None
-        return self._take(end)
-
-    def beginning(self, size: int) -> bytes:
-        """Look at the first bytes, which stay."""
-        return bytes(self._buffer[:size])
-
-    def some(self, limit: int) -> bytes | None:
-        """Take up to `limit` bytes of what there is, nothing at the end; None if more must come."""
-        if self._buffer or self.ended:
-            return self._take(min(len(self._buffer), limit))
-        return None
-
-    def _take(self, size: int) -> bytes:
-        self._seen = 0
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
 
 
 class Head:

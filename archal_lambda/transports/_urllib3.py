@@ -34,12 +34,12 @@ from archal_lambda.transports._http1 import (
     Cut,
     Head,
     Malformed,
-    Received,
     read_head,
     read_usual,
     write_head,
 )
 from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
+from archal_lambda.transports._received import Received
 from archal_lambda.transports._steps import Steps, run
 from archal_lambda.transports._tls import Once, Trust, tls_context
 

@@ -9,7 +9,8 @@ import zlib
 import h11
 
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._http1 import Cut, Malformed, Received, read_head, read_usual
+from archal_lambda.transports._http1 import Cut, Malformed, read_head, read_usual
+from archal_lambda.transports._received import Received
 
 LIMIT = 100_000  # bytes of a body
 

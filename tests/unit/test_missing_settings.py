@@ -41,15 +41,31 @@ def defaults():
     return document["Globals"]["Function"]["Environment"]["Variables"]
 
 
-@pytest.mark.parametrize("make", [Clones.from_env, Settings.from_env, ArchalClient.from_env])
-def test_a_template_deployed_with_all_defaults_has_no_clone(defaults, make):
+@pytest.mark.parametrize(
+    ("make", "variable", "advice"),
+    [
+        (Clones.from_env, "AGENT_CLONE_URLS", "no clone is configured: set it to a JSON object"),
+        (ArchalClient.from_env, "ARCHAL_TOKEN", "set it to an Archal token"),
+    ],
+)
+def test_a_template_deployed_with_all_defaults_lacks_what_the_client_needs(
+    defaults, make, variable, advice
+):
     """A deployed function is told to be configured, and nothing of a tool that is not there."""
     error = refused(defaults | DEPLOYED, make)
 
-    assert error.variable == "AGENT_CLONE_URLS"
-    assert "no clone is configured: set it to a JSON object" in str(error)
+    assert error.variable == variable
+    assert advice in str(error)
     assert "in the function's configuration" in str(error)
     assert "sam local" not in str(error)
+
+
+def test_a_token_alone_is_no_clone():
+    """It makes sessions, which is no advice to who has it."""
+    message = str(refused(DEPLOYED | {"ARCHAL_TOKEN": "t"}))
+
+    assert "no clone is configured" in message
+    assert "ARCHAL_TOKEN" not in message.replace("AGENT_CLONE_URLS", "")
 
 
 @pytest.mark.parametrize("env", [{}, {"AGENT_CLONE_URLS": "{}"}, {"AGENT_CLONE_URLS": " "}])
@@ -58,12 +74,20 @@ def test_no_variable_at_all_is_the_same(env):
     assert str(refused(env | DEPLOYED)) == str(refused(DEPLOYED | {"AGENT_CLONE_URLS": ""}))
 
 
-def test_under_sam_local_the_lost_object_comes_first(defaults):
-    """There an empty string is what is left of an object that was not quoted."""
+def test_under_sam_local_the_file_with_the_variables_comes_first(defaults):
+    """Without it all are empty, and so are objects that were not quoted."""
     message = str(refused(defaults | SAM_LOCAL))
 
-    assert message.startswith("AGENT_CLONE_URLS is the empty string; `sam local` makes that of")
-    assert "quote the object" in message
+    assert message.startswith("AGENT_CLONE_URLS is not set, or empty")
+    assert "`sam local --env-vars`" in message
+    assert "objects quoted" in message
+
+
+def test_in_a_shell_an_empty_variable_is_not_set():
+    """Nobody lost an object there."""
+    env = {"AGENT_CLONE_URLS": URLS, "AGENT_ROUTE_HEADERS": "", "ARCHAL_TOKEN": "t"}
+
+    assert Clones.from_env(env)["github"].base_url == "https://clone.test/github/api"
 
 
 def test_in_a_shell_the_commands_that_help_are_named():
@@ -76,7 +100,7 @@ def test_in_a_shell_the_commands_that_help_are_named():
         assert "sam local" not in message
 
 
-@pytest.mark.parametrize("host", [{}, SAM_LOCAL])
+@pytest.mark.parametrize("host", [SAM_LOCAL])
 @pytest.mark.parametrize(
     ("env", "name"),
     [
@@ -124,4 +148,4 @@ def test_settings_made_in_code_are_of_the_process(monkeypatch):
 
 def test_sam_local_without_the_variables_says_where_they_go():
     """They must be declared, and given."""
-    assert "declare it in the template" in str(refused(SAM_LOCAL))
+    assert "in the template and in the file for `sam local --env-vars`" in str(refused(SAM_LOCAL))
