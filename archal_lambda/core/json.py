@@ -28,6 +28,7 @@ _SURROGATE = "the event contains a lone surrogate"
 _encoder = msgspec.json.Encoder()
 # At the end: a value may look like it.
 _PATH = re.compile(r" - at `(?P<key>key` in `)?(?P<path>\$[^`]*)`\Z")
+_UNKNOWN = "Object contains unknown field"
 _LAST_FIELD = re.compile(r"\.([^.\[\]]+)(?:\[[^\]]*\])*\Z")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 # What msgspec says of a type, and so of the caller's own code; where it quotes a value or a key, that is left out.
@@ -37,7 +38,7 @@ _SAYINGS = [
     (re.compile(r"Invalid ((?:RFC3339|base64) encoded \w+|ISO8601 duration|UUID|decimal string)"), r"not a valid \1"),
     (re.compile(r"(?:Integer value|Number|Timestamp|Duration) (?:is )?out of range *"), "expected a value in range"),
     (re.compile(r"Invalid (?:enum )?value .*", re.DOTALL), "expected one of the allowed values"),
-    (re.compile(r"Object contains unknown field .*", re.DOTALL), "expected no unknown field"),
+    (re.compile(_UNKNOWN), "expected no unknown field"),
 ]  # fmt: skip
 
 
@@ -170,26 +171,24 @@ def _facts(source: _Source | None) -> dict[str, Any]:
 
 
 def _misshapen(what: str, error: msgspec.ValidationError, source: _Source | None) -> DecodeError:
-    text, path, field = str(error), "$", None
+    reason, text = f"the {what} does not have the expected shape", str(error)
+    trace, cause = error.__traceback__, error.__cause__
+    if trace is not None and trace.tb_next is not None:
+        text = (
+            ""  # raised by code in Python, such as a `__post_init__`, which may quote what it likes
+        )
+    elif cause is not None:
+        text = text.removeprefix(str(cause))  # the same, but msgspec has added the path
+    elif text.startswith(_UNKNOWN):
+        text = _UNKNOWN  # the key, which stands last, may look like a path
     found = _PATH.search(text)
-    if found:
-        text, path = text[: found.start()], found["path"]
-    reason = f"the {what} does not have the expected shape"
-    last = _LAST_FIELD.search(path)
-    field = last[1] if last else None
-    trace = error.__traceback__
-    # Whatever is raised by code in Python, such as a `__post_init__`, may quote what it likes.
-    if error.__cause__ is None and (trace is None or trace.tb_next is None):
-        missing = _MISSING.fullmatch(text)
-        field = missing[1] if missing else field
-        for pattern, saying in _SAYINGS:
-            said = pattern.fullmatch(text)
-            if said:
-                key = "in a key, " if found and found["key"] else ""
-                return DecodeError(
-                    f"{reason}: {key}{said.expand(saying)}",
-                    path=path,
-                    field=field,
-                    **_facts(source),
-                )
-    return DecodeError(reason, path=path, field=field, **_facts(source))
+    path = found["path"] if found else "$"
+    saying = text[: found.start()] if found else text
+    named = _MISSING.fullmatch(saying) or _LAST_FIELD.search(path)
+    key = "in a key, " if found and found["key"] else ""
+    for pattern, words in _SAYINGS:
+        said = pattern.fullmatch(saying)
+        if said:
+            reason += f": {key}{said.expand(words)}"
+            break
+    return DecodeError(reason, path=path, field=named[1] if named else None, **_facts(source))
