@@ -24,19 +24,22 @@ if TYPE_CHECKING:
     from archal_lambda.core.request import Request
     from archal_lambda.core.response import Response
     from archal_lambda.core.secrets import Secret
-    from archal_lambda.core.sessions import Session
+    from archal_lambda.core.sessions import Session, SessionList
     from archal_lambda.core.settings import Settings
     from archal_lambda.core.timeouts import Deadline, LambdaContext, Timeout
     from archal_lambda.errors import (
         ArchalError,
         AuthenticationError,
         BadRequestError,
+        CertificateError,
         ConfigurationError,
         ConnectError,
         ConnectionLost,
         DecodeError,
         NotFoundError,
+        PageLimitError,
         PermissionDeniedError,
+        ProtocolError,
         RateLimitError,
         RequestTimeout,
         ResponseTooLarge,
@@ -63,6 +66,7 @@ __all__ = [
     "BadRequestError",
     "CallHook",
     "CallRecord",
+    "CertificateError",
     "Clone",
     "Clones",
     "ConfigurationError",
@@ -74,7 +78,9 @@ __all__ = [
     "HostedSession",
     "LambdaContext",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
+    "ProtocolError",
     "RateLimitError",
     "Request",
     "RequestTimeout",
@@ -86,6 +92,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionEndedError",
+    "SessionList",
     "Settings",
     "StatusError",
     "TeardownFailedError",
@@ -120,6 +127,7 @@ _HOMES = {
     "RetryPolicy": "core.flow",
     "Secret": "core.secrets",
     "Session": "core.sessions",
+    "SessionList": "core.sessions",
     "Settings": "core.settings",
     "Timeout": "core.timeouts",
     "Transfer": "core.records",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from archal_lambda.core import error_responses
 from archal_lambda.core.environment import NAMES, rest_url_name
 from archal_lambda.core.json import decode, encode
-from archal_lambda.core.records import CallRecord, log_fields
+from archal_lambda.core.records import CallRecord, log_fields, log_level
 from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
@@ -130,12 +130,14 @@ def failure_response(error: ArchalError) -> workers.Response:
 
 
 def log_call(record: CallRecord) -> None:
-    """Write one line of JSON for a clone call, for `AsyncClones(..., on_call=log_call)`.
+    """Write one line of JSON for a call, for `on_call=log_call` of `AsyncClones` and `AsyncArchalClient`.
 
     Args:
-        record: The call. The line contains no header, body or query string.
+        record: The call. Its outcome decides the level, as with `powertools.log_calls`. The line contains no body, no
+            query string, and no header but the request id.
     """
-    _log("INFO", "clone call", log_fields(record))
+    message = "clone call" if record.clone else "session call"
+    _log(log_level(record), message, log_fields(record))
 
 
 @guarded

@@ -8,10 +8,13 @@ no error here may contain a token, a header value, a body or a query string in i
     │   └── UnknownCloneError (LookupError) .clone .known
     ├── TransportError                      .method .url .sent .elapsed .attempts
     │   ├── ConnectError                    no connection could be made
-    │   ├── ConnectionLost                  the peer went away, or what it sent is not a response
+    │   │   └── CertificateError            the peer's certificate is not accepted
+    │   ├── ConnectionLost                  the peer went away before the response was complete
+    │   ├── ProtocolError                   .status_code
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path .field .method .url .status_code
+    ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
@@ -21,7 +24,7 @@ no error here may contain a token, a header value, a body or a query string in i
         ├── UpgradeRequiredError            426
         ├── RateLimitError                  429, or 403 for a spent rate limit
         ├── ServerError                     5xx
-        │   └── TeardownFailedError         502 on DELETE of a session
+        │   └── TeardownFailedError         a session was not stopped: it may still run
         └── RouteRejectedError              Archal refused the call before the clone saw it
 """
 
@@ -29,19 +32,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 __all__ = [
     "ArchalError",
     "AuthenticationError",
     "BadRequestError",
+    "CertificateError",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",
     "DecodeError",
     "NotFoundError",
+    "PageLimitError",
     "PermissionDeniedError",
     "Phase",
+    "ProtocolError",
     "RateLimitError",
     "RequestTimeout",
     "ResponseTooLarge",
@@ -64,10 +70,22 @@ T = TypeVar("T")
 _PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 
-def _rebuild(cls: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
-    error = cls.__new__(cls)
-    error.args = args  # not through __new__: OSError, the base of TimeoutError, drops them there
-    error.__dict__.update(state)
+_State = (
+    dict[str, Any] | tuple[dict[str, Any] | None, ...] | None
+)  # as object.__getstate__ gives it
+
+
+def _rebuild(cls: type[E], args: tuple[Any, ...], state: _State) -> E:
+    # Not through the class's own constructor, whose arguments are nobody's business here. OSError, the base of
+    # TimeoutError, has one that drops `args`.
+    make: Any = TimeoutError if TimeoutError in cls.__mro__ else Exception
+    error = cast("E", make.__new__(cls))
+    error.args = args
+    for fields in (
+        state if isinstance(state, tuple) else (state,)
+    ):  # what is in the dict, and what is in slots
+        for name, value in (fields or {}).items():
+            setattr(error, name, value)
     return error
 
 
@@ -82,9 +100,12 @@ class ArchalError(Exception):
         """What `str` gives. Sentry asks for this first, and then for `detail`, which a server has written."""
         return str(self)
 
+    def _state(self) -> _State:
+        return cast("_State", object.__getstate__(self))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only constructors break the default pickle and copy, which call cls(*args).
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return _rebuild, (type(self), self.args, self._state())
 
 
 class ConfigurationError(ArchalError, ValueError):
@@ -151,11 +172,12 @@ class TransportError(ArchalError):
         self.transfer = transfer
 
     def concluded(self, *, sent: bool, attempts: int, elapsed: float) -> Self:
-        """Copy the error of one attempt as that of a whole call, with the same cause."""
-        facts = {"sent": sent, "attempts": attempts, "elapsed": elapsed}
-        new = _rebuild(type(self), self.args, {**self.__dict__, **facts})
-        new.__cause__ = self.__cause__
-        return new
+        """Copy the error of one attempt as that of a whole call, with where and why it was raised."""
+        new = _rebuild(type(self), self.args, self._state())
+        new.sent, new.attempts, new.elapsed = sent, attempts, elapsed
+        new.__cause__, new.__context__ = self.__cause__, self.__context__
+        new.__suppress_context__ = self.__suppress_context__
+        return new.with_traceback(self.__traceback__)
 
     def __str__(self) -> str:
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
@@ -168,8 +190,31 @@ class ConnectError(TransportError):
     """No connection could be made: name, network, or TLS. Only an earlier attempt may have sent something."""
 
 
+class CertificateError(ConnectError):
+    """The peer's certificate is not accepted: of an unknown CA, for another host, out of date. Never tried again."""
+
+
 class ConnectionLost(TransportError):  # noqa: N818 - reads as what happened, as in urllib3 and httpx
-    """The connection broke, or what came back is not a complete HTTP response."""
+    """The connection broke, or ended before the response was complete."""
+
+
+class ProtocolError(TransportError):
+    """A response came, but breaks the rules of HTTP or passes a limit on its headers.
+
+    It is never tried again, whatever the method: that is for failures of communication alone (RFC 9110, section 9.2.2).
+    The limits: 256 KB of status line and headers, interim responses included; 64 KB in a line; 5,000 header fields, as
+    many as curl takes; three content codings; 1,000 gzip streams.
+
+    Args:
+        reason: Which rule; nothing of what the peer sent.
+        status_code: The status of the refused response; None where its status line was not understood, or the host
+            does not tell.
+        **facts: As in `TransportError`.
+    """
+
+    def __init__(self, reason: str, *, status_code: int | None = None, **facts: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(reason, **facts)
+        self.status_code = status_code
 
 
 class RequestTimeout(TransportError, TimeoutError):  # noqa: N818 - the same
@@ -229,6 +274,18 @@ class DecodeError(ArchalError, ValueError):
         self.method = method
         self.url = url
         self.status_code = status_code
+
+
+class PageLimitError(ArchalError):
+    """A list goes on behind the last page that may be fetched.
+
+    Args:
+        limit: The number of pages that were fetched.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the list has more than {limit} pages; max_pages sets another limit")
+        self.limit = limit
 
 
 class SessionEndedError(ArchalError):
@@ -355,7 +412,26 @@ class ServerError(StatusError):
 
 
 class TeardownFailedError(ServerError):
-    """502 on DELETE of a session: it may still run, and be billed."""
+    """A session could not be stopped: it may still run, and be billed. The cause is behind it.
+
+    Args:
+        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
+            `.status_code` 0.
+        method: The HTTP method of the call.
+        url: The address without query.
+    """
+
+    response: _FailedResponse | None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, why: _FailedResponse | TransportError, *, method: str = "", url: str = ""
+    ) -> None:
+        if not isinstance(why, TransportError):
+            super().__init__(why, method=method, url=url)
+            return
+        ArchalError.__init__(self, f"{why}; the session may still run")
+        self.response = self.retry_after = self.code = self.detail = None
+        self.status_code = 0
 
 
 class RouteRejectedError(StatusError):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from archal_lambda.core import flow
+from archal_lambda.core import hooks
 from archal_lambda.core.settings import process_variable
 
 __all__ = ["TraceHeaders", "w3c", "xray"]
 
-TraceHeaders = flow.TraceHeaders
+TraceHeaders = hooks.TraceHeaders
 
 # AWS X-Ray developer guide, "Tracing header"; Lambda sets the variable anew for each invocation.
 _VARIABLE = "_X_AMZN_TRACE_ID"

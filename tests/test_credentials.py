@@ -42,6 +42,7 @@ class Extension(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.secret = secret
         self.reads = 0
+        self.pause = 0.0
         self.status = 200
         self.hold = threading.Event()
         self.hold.set()
@@ -63,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         server.reads += 1
         server.hold.wait(5)
+        time.sleep(server.pause)
         url = urlsplit(self.path)
         status, body = server.status, b"no such thing"
         if self.headers.get("X-Aws-Parameters-Secrets-Token") != SESSION:
@@ -319,12 +321,77 @@ def test_an_unreadable_secret_is_a_configuration_error(archal, extension, secret
 def test_a_silent_extension_costs_a_second_at_most(archal, extension):
     """A read that gets no response ends, and says what is missing."""
     extension.hold.clear()
-    deadline = Deadline.after(0.2)
+    started = time.monotonic()
     with (
         Clones.from_env(environ(archal, extension)) as clones,
         pytest.raises(ConfigurationError, match="RequestTimeout"),
     ):
-        clones.with_deadline(deadline)["github"].get("/user", token="t")
+        clones["github"].get("/user", token="t")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("client", [Clones, ArchalClient])
+def test_a_budget_that_ends_while_the_secret_is_read_is_a_timeout(archal, extension, client):
+    """Nothing is known to be wrong with the settings; the next call finds out."""
+    extension.hold.clear()
+    with client.from_env(environ(archal, extension), timeout=0.2) as asked:
+
+        def call():
+            return asked.sessions.list() if client is ArchalClient else asked["github"].get("/user")
+
+        with pytest.raises(RequestTimeout, match="not read in time") as caught:
+            call()
+        assert caught.value.sent is False
+        extension.secret = archal.token
+        extension.hold.set()
+        call()
+
+
+def test_calls_that_are_refused_at_once_share_one_reading(archal, extension):
+    """The token has not changed, so that each of them is refused for good."""
+    extension.secret = "old" + "-token"
+    calls = [("github", Request("GET", "/user", token="t"))] * 32
+    with Clones.from_env(environ(archal, extension)) as clones:
+        clones["github"].get("/user")
+        extension.pause = 0.2
+        outcomes = clones.gather(calls, max_concurrency=32)
+
+    assert [outcome.status_code for outcome in outcomes] == [401] * 32
+    assert extension.reads == 3
+
+
+def test_a_refusal_of_what_was_just_read_reads_again(extension):
+    """The secret may have been rotated since."""
+    route = credentials(extension, [1000.0])
+    first = route.headers(Deadline.after(5))
+    assert route.headers(Deadline.after(5), first) is first
+    extension.secret = "new" + "-token"
+    assert route.headers(Deadline.after(5), first) is first  # sent before the last reading
+    second = route.headers(Deadline.after(5))
+    assert second.pairs == first.pairs
+    assert route.headers(Deadline.after(5), second)[ROUTE] == "Bearer " + "new-token"
+    assert extension.reads == 3
+
+
+def test_calls_that_are_refused_while_the_extension_fails_share_one_try(extension):
+    """A failed reading may take as long as a call can wait; it is not done once for each."""
+    route = credentials(extension, [1000.0])
+    old = route.headers(Deadline.after(5))
+    extension.status = 500
+    assert [route.headers(Deadline.after(5), old).pairs for _ in range(8)] == [old.pairs] * 8
+    assert extension.reads == 2
+
+
+def test_a_short_budget_does_not_spend_all_of_itself_on_a_silent_extension(extension):
+    """The token that was read before serves, and the extension is left alone for a while."""
+    now = [1000.0]
+    route = credentials(extension, now)
+    old = route.headers(Deadline.after(5))
+    now[0] += 301.0
+    extension.hold.clear()
+    assert route.headers(Deadline.after(0.05)) is old
+    assert route.headers(Deadline.after(0.05)) is old
+    assert extension.reads == 2
 
 
 def test_no_extension_is_said(archal, extension):

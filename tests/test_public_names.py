@@ -108,6 +108,30 @@ def test_a_value_survives_pickling(value, protocol):
         copy.anything = 1
 
 
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_are_equal_if_their_fields_are(value):
+    """And then have the same hash."""
+    copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    assert copy == value
+    assert hash(copy) == hash(value)
+    assert value != object()
+
+
+def test_values_with_other_fields_differ():
+    assert Request("GET", "/a", token="t") != Request("GET", "/a", token="u")
+    assert Response(200, content=b"a") != Response(200, content=b"b")
+    assert Settings(token="t") != Settings(token="u")
+    assert Headers({"A": "b"}) == Headers({"a": "b"}) == {"a": "b"}
+    assert Headers({"a": "b"}) != Headers({"a": "c"})
+
+
+@pytest.mark.parametrize("cls", [Request, Response, Headers, Settings])
+def test_a_value_cannot_be_subclassed(cls):
+    """What a subclass adds would be neither checked nor kept by copies."""
+    with pytest.raises(TypeError, match=f"{cls.__name__} cannot be subclassed"):
+        type("Mine", (cls,), {}, init=False)
+
+
 @pytest.mark.parametrize("value", [RECORD, RECORD.transfer, Timeout(3.0, read=1.0), RetryPolicy(3)])
 def test_a_public_struct_survives_json(value):
     assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value

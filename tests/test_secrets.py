@@ -109,10 +109,10 @@ def test_values(check, env, options, answer, sentinels):
     """Settings, secrets, headers, requests and responses."""
     settings = Settings.from_env(env)
     request = Request("POST", f"/user?access_token={sentinels['query']}", **options)
-    addressed = request.prepared(BaseUrl(BASE), settings.route_headers)
+    prepared = request.prepared(BaseUrl(BASE), settings.route_headers)
     headers = Headers(dict.fromkeys(("Authorization", "X-Note", "Cookie"), sentinels["header"]))
     check(settings, Secret(sentinels["archal"]), settings.token, settings.route_headers, headers)
-    check(request, addressed, request.headers, addressed.headers, answer(200), answer(200).headers)
+    check(request, prepared, request.headers, prepared.headers, answer(200), answer(200).headers)
     check(Timeout(1), BaseUrl(BASE), RetryPolicy())
 
 
@@ -221,7 +221,7 @@ def test_sessions(check, sentinels, answer, env):
     """How a session ended is on the error, not in its message; nor are links in the message of a walk."""
     check(errors.SessionEndedError("ses-1", sentinels["answer"], sentinels["answer"]))
     link = Response(
-        200, json=[], headers={"Link": f'<https://x.test/../a?{sentinels["field"]}>; rel="next"'}
+        200, json=[1], headers={"Link": f'<https://x.test/../a?{sentinels["field"]}>; rel="next"'}
     )
     github = Clones.from_env(env, transport=script(link))["github"]
     with pytest.raises(errors.DecodeError) as caught:

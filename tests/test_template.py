@@ -115,7 +115,8 @@ def test_every_function_is_built_alike_and_logs_for_a_month(template, functions)
             "WorkingDirectory": ".",
         }
         group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["!Ref"]]
-        assert group["Properties"]["RetentionInDays"] == 30
+        days = template["Parameters"][group["Properties"]["RetentionInDays"]["!Ref"]]
+        assert days["Default"] == 30
         assert group["Properties"]["LogGroupName"]["!Sub"].endswith(f"-{name}")
     architectures = template["Parameters"]["Architecture"]
     assert architectures["Default"] == "arm64"
@@ -150,3 +151,49 @@ def test_schedules_are_careful(template, functions):
     for dry_run in template["Parameters"]["SweepDryRun"]["AllowedValues"]:
         sent = json.loads(hourly["Input"]["!Sub"].replace("${SweepDryRun}", dry_run))
         assert sent == {"max_age_seconds": 7200, "dry_run": dry_run == "true"}
+
+
+# What each alarm looks at.
+ALARMS = {
+    "RouteRejectionsAlarm": {"RouteRejections"},
+    "CallFailuresAlarm": {"CloneCallFailures", "SessionCallFailures"},
+    "FunctionErrorsAlarm": {"Errors"},
+    "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
+    "LeakedSessionsAlarm": {"SessionsSkipped", "SessionsNotStopped", "SessionsUnreadable"},
+}
+
+
+def metrics_of(alarm):
+    """The metrics that an alarm looks at, each with namespace, name and dimensions."""
+    if "MetricName" in alarm:
+        return [alarm]
+    return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+
+
+def test_alarms_look_at_metrics_that_somebody_counts(template, functions):
+    """All of them; ours are written somewhere in the package, under the dimension and namespace of the functions."""
+    alarms = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    source = "".join(path.read_text() for path in ROOT.glob("archal_lambda/**/*.py"))
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert {
+        name: {one["MetricName"] for one in metrics_of(alarm)} for name, alarm in alarms.items()
+    } == ALARMS
+    for alarm in alarms.values():
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmActions"]["!If"][:2] == ["HasAlarmTopic", [{"!Ref": "AlarmTopicArn"}]]
+        for one in metrics_of(alarm):
+            if one["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]:
+                assert f'"{one["MetricName"]}"' in source
+                ((dimension),) = one["Dimensions"]
+                assert dimension == {
+                    "Name": "service",
+                    "Value": variables["POWERTOOLS_SERVICE_NAME"],
+                }
+    watched = [one["Dimensions"] for one in metrics_of(alarms["FunctionErrorsAlarm"])]
+    assert sorted(one["Value"]["!Ref"] for (one,) in watched) == sorted(functions)
+    assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""

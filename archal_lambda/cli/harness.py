@@ -28,7 +28,7 @@ _FAILED = 400
 @click.argument("handler_or_function")
 @click.option(
     "--timeout",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 86_400),
     default=170,
     show_default=True,
     help="Seconds; `archal run` itself waits 180.",
@@ -38,9 +38,13 @@ def harness(handler_or_function: str, timeout: int) -> int:
 
     The task in AGENT_TASK becomes the event `{"task": …}`. The handler returns text, or `{"text": …, "calls": […]}`.
     Stdout gets exactly one JSON object, `{"text": …}`; the log goes to stderr; the exit code is 0 if there is a text.
-    AGENT_METRICS_FILE and AGENT_TRACE_FILE are written where set.
+    AGENT_METRICS_FILE and AGENT_TRACE_FILE are written where set. With ARCHAL_PREFLIGHT=1 nothing is run, and the exit
+    code is 0.
     """
     environ = process_environ({})
+    # Older versions of `archal run` ask first whether the agent starts at all.
+    if environ.get("ARCHAL_PREFLIGHT") == "1":
+        return 0
     task = environ.get("AGENT_TASK", "").strip()
     if not task:
         raise click.ClickException("AGENT_TASK is not set; it must contain the task's text")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["invoke"]
 
 
+class _Event(click.Path):
+    """An event, decoded: of a file, of stdin, or as it is written."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own type
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - JSON may be anything
+        text = str(value)
+        if text == "-":
+            return _decoded(_stdin(), "stdin")
+        if text.lstrip().startswith(("{", "[")):
+            return _decoded(text, "--event")
+        super().convert(value, param, ctx)
+        return _decoded(Path(text).read_bytes(), text)
+
+
 @click.command()
 @click.argument("handler_or_function")
 @click.option(
     "-e",
     "--event",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the event as JSON.",
+    type=_Event(exists=True, dir_okay=False),
+    default="{}",
+    metavar="FILE|-|JSON",
+    help="The event: a file with JSON, - for stdin, or JSON itself.",
 )
 @click.option(
     "--local", "on_local", is_flag=True, help="Start an offline Archal for the invocation."
@@ -39,15 +59,14 @@ __all__ = ["invoke"]
     show_default=True,
     help="SAM template.",
 )
-def invoke(handler_or_function: str, event: Path | None, template: Path, *, on_local: bool) -> int:
+def invoke(handler_or_function: str, event: object, template: Path, *, on_local: bool) -> int:
     """Run a handler once and print what it returns.
 
     HANDLER_OR_FUNCTION is module.function, or a function of the template, with its timeout and environment. The
     handler's log goes to stderr.
     """
     function = find_function(handler_or_function, template)
-    payload = _read_event(event)
-    outcome = _invoke_locally(function, payload) if on_local else function.invoke(payload)
+    outcome = _invoke_locally(function, event) if on_local else function.invoke(event)
     sys.stdout.flush()
     if outcome.error is None:
         click.echo(json.dumps(outcome.result, indent=2))
@@ -70,11 +89,16 @@ def _invoke_locally(function: Function, payload: object) -> Outcome:
     return outcome
 
 
-def _read_event(path: Path | None) -> object:
-    if path is None:
-        return {}
+def _stdin() -> bytes | str:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
+        raise click.UsageError("--event - reads stdin, which is closed")
+    return getattr(sys.stdin, "buffer", sys.stdin).read()
+
+
+def _decoded(content: bytes | str, where: str) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        # Of bytes it finds out the encoding, and leaves out a byte order mark.
+        return json.loads(content)
     except (ValueError, RecursionError):
         pass
-    raise click.UsageError(f"{path} is not JSON")
+    raise click.UsageError(f"{where} is not JSON")

@@ -10,6 +10,7 @@ import json
 import signal
 import threading
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import click
@@ -44,11 +45,25 @@ __all__ = ["local", "local_session", "request_line"]
 )
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
-def local(port: int, clones: tuple[str, ...], startup_delay: float, *, as_json: bool) -> None:
+@click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
+def local(
+    port: int,
+    clones: tuple[str, ...],
+    startup_delay: float,
+    *,
+    as_json: bool,
+    list_routes: bool,
+) -> None:
     """Run an offline Archal on this machine until Ctrl-C or SIGTERM.
 
-    Prints the variables to set on stdout, and each request on stderr as it comes.
+    Prints the variables to set on stdout, and each request on stderr as it comes: in colour on a terminal if the
+    service has what was asked for, and the clone has not built it.
     """
+    if list_routes:
+        for clone, routes in LocalArchal(clones=clones).routes.items():
+            for method, path in routes:
+                click.echo(f"{clone}  {method:6} {path}")
+        return
     stop = threading.Event()
 
     def end(*_: object) -> None:
@@ -85,7 +100,11 @@ def request_line(record: RecordedRequest) -> str:
     seen = ""
     if record.clone is not None:
         seen = f"  -> {record.clone}" if record.clone_saw else "  stopped at the route"
-    return f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
+    line = f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
+    if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
+        # `click.echo` takes the colour off where there is no terminal.
+        return click.style(f"{line}  not built here: see --list-routes", fg="yellow")
+    return line
 
 
 @contextmanager

@@ -5,6 +5,7 @@ This module owns how sessions are asked for and shown. It must not leave one run
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 import msgspec
 
 from archal_lambda import ArchalClient
-from archal_lambda.core.control_plane import note_failed_cleanup
+from archal_lambda.core.control_plane import may_exist, note_failed_cleanup
 
 if TYPE_CHECKING:
     from archal_lambda import Session
@@ -49,11 +50,29 @@ def _create(
         clone, colon, pairs[clone] = seed.partition(":")
         if not (clone and colon and pairs[clone]):
             raise click.BadParameter(f"{seed!r} is not CLONE:SEED", param_hint="'--seed'")
+    key = secrets.token_hex(16)
     with ArchalClient.from_env() as client:
-        made = client.sessions.create(
-            clones=clones, ttl_seconds=ttl, rate_limit=rate_limit, seeds=pairs or None
-        )
-        _show(_running_or_stopped(client, made.session_id) if wait else made)
+
+        def create() -> Session:
+            return client.sessions.create(
+                clones=clones,
+                ttl_seconds=ttl,
+                rate_limit=rate_limit,
+                seeds=pairs or None,
+                idempotency_key=key,
+            )
+
+        session_id = ""
+        try:
+            made = create()
+            session_id = made.session_id
+            _show(_running(client, session_id, 120.0) if wait else made)
+        except BaseException as error:
+            # Nobody was told of the session yet, so nobody else would stop it. Its key finds it.
+            if session_id or may_exist(error):
+                with note_failed_cleanup(error):
+                    client.sessions.delete(session_id or create().session_id)
+            raise
 
 
 @session.command("get")
@@ -68,8 +87,11 @@ def _get(session_id: str) -> None:
 def _list() -> None:
     """Print the active sessions, one line of JSON each."""
     with ArchalClient.from_env() as client:
-        for one in client.sessions.list():
+        sessions = client.sessions.list()
+        for one in sessions:
             _show(one)
+    for session_id in sessions.unreadable:
+        click.echo(f"a session cannot be read: {session_id or 'it has no id'!a}", err=True)
 
 
 @session.command("wait")
@@ -88,16 +110,6 @@ def _delete(session_id: str) -> None:
     with ArchalClient.from_env() as client:
         client.sessions.delete(session_id)
     click.echo(f"{session_id} is stopped", err=True)
-
-
-def _running_or_stopped(client: ArchalClient, session_id: str) -> Session:
-    try:
-        return _running(client, session_id, 120.0)
-    except BaseException as error:
-        # Nobody was told of the session yet, so nobody else would stop it.
-        with note_failed_cleanup(error):
-            client.sessions.delete(session_id)
-        raise
 
 
 def _running(client: ArchalClient, session_id: str, timeout: float) -> Session:

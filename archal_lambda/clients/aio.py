@@ -20,8 +20,9 @@ from typing import Any, Self, TypeVar, Unpack
 from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy, TraceHeaders
-from archal_lambda.core.pagination import Pages
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -70,10 +71,12 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         path: str,
         *,
         type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        items: ItemsIn | None = None,
+        max_pages: int | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[T]:
         """Walk through a list, page by page. See `Clone.paginate`; this iterator is asynchronous."""
-        return self._walk(Pages(path, self._base, options), type)
+        return self._walk(Pages(path, self._base, options, max_pages), type, items)
 
     @guarded
     async def send(self, request: Request) -> Response:
@@ -86,21 +89,31 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
         """Make sure that a request may go to this clone, without sending it. See `Clone.check`."""
         await self._driver.run(flow.check(request, self._base, self._options))
 
-    async def _walk(self, pages: Pages, type: type[list[T]]) -> AsyncIterator[T]:  # noqa: A002 - as above
+    async def _walk(
+        self,
+        pages: Pages,
+        type: type[list[T]],  # noqa: A002 - as above
+        items: ItemsIn | None,
+    ) -> AsyncIterator[T]:
         while pages.request is not None:
-            items = await self._page(pages.request, pages, type)
+            page = await self._page(pages, type, items)
             with suppress(StopIteration):
                 while True:
                     yield next(
-                        items
+                        page
                     )  # not a variable of this frame, which the next page may fail in
 
     @guarded
-    async def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
-        response = (await self.send(request)).raise_for_status()
-        items = response.decode(type)
-        pages.turn(response)
-        return iter(items)
+    async def _page(
+        self,
+        pages: Pages,
+        type: type[list[T]],  # noqa: A002 - as above
+        items: ItemsIn | None,
+    ) -> Iterator[T]:
+        response = (await self.send(pages.take())).raise_for_status()
+        found = items_of(response, type, items)
+        pages.turn(response, empty=not found)
+        return iter(found)
 
     def __repr__(self) -> str:
         return f"<AsyncClone {self.name} at {self.base_url}>"
@@ -109,7 +122,7 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
 class AsyncClones(CloneCollection[AsyncClone]):
     """The clones of a session, by name. It is `Clones`, awaited.
 
-    On CPython, calls run on up to 32 threads of their own; in Pyodide and in Cloudflare Python Workers they are
+    On CPython, calls are made on the running event loop; in Pyodide and in Cloudflare Python Workers they are
     the host's `fetch`. One object may serve several event loops, one after the other.
 
     Args:
@@ -118,9 +131,10 @@ class AsyncClones(CloneCollection[AsyncClone]):
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
-        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop.
+        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop. An
+            error of its own is logged once, and never breaks a call.
         trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
-            yours. None leaves the calls as they are.
+            yours. None leaves the calls as they are; so does one that fails, which is logged once.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -160,6 +174,14 @@ class AsyncClones(CloneCollection[AsyncClone]):
             trace=trace,
         )
         super().__init__(settings, options)
+
+    @classmethod
+    def of(cls, settings: Settings, driver: AsyncDriver, options: ClientOptions) -> Self:
+        """Make clients of ready parts, as `AsyncSessions.open` does; see the class."""
+        made = object.__new__(cls)
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        made._driver = driver
+        return made
 
     @classmethod
     @guarded

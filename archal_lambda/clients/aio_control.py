@@ -12,25 +12,27 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.aio import AsyncClones
-from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.auth import control_credentials, route_credentials
 from archal_lambda.core.control_plane import (
     ControlPlane,
     Progress,
-    control_options,
+    both_options,
     may_exist,
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
-from archal_lambda.core.sessions import Session, SessionFields, creation
+from archal_lambda.core.sessions import Session, SessionFields, SessionList, creation
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.errors import NotFoundError
 from archal_lambda.transports._async_platform import async_driver
-from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter, unique_key
+from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter, keyed
 
 __all__ = ["AsyncArchalClient", "AsyncHostedSession", "AsyncSessions"]
 
@@ -42,6 +44,12 @@ class AsyncArchalClient:
         settings: Where it is and the token that opens it.
         transport: What sends; None makes one.
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a failure. None means three attempts at most, and to a session's clones what it
+            means to `AsyncClones`.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call that was not cancelled, in the event loop. An
+            error of its own is logged once, and never breaks a call.
+        trace: Gives headers for each call that carry a trace on; see `AsyncClones`.
         sleep: Waits for a number of seconds when awaited, between polls and retries.
         clock: Returns monotonic seconds.
 
@@ -55,24 +63,39 @@ class AsyncArchalClient:
     __module__ = "archal_lambda"
 
     @guarded
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         settings: Settings,
         *,
         transport: AsyncTransport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        options, of_clones = both_options(Timeout.of(timeout), retry, on_call, trace)
         self._driver = async_driver(
             settings,
             control_credentials,
             transport=transport,
-            max_response_bytes=MAX_RESPONSE_BYTES,
+            max_response_bytes=max_response_bytes,
             sleep=sleep,
         )
-        options = control_options(Timeout.of(timeout))
-        self.sessions = AsyncSessions(settings, self._driver, options, clock=clock)
+
+        def hosted(settings: Settings) -> AsyncClones:
+            own = async_driver(
+                settings,
+                route_credentials,
+                transport=self._driver.transport,
+                max_response_bytes=max_response_bytes,
+                sleep=sleep,
+            )
+            return AsyncClones.of(settings, own, of_clones)
+
+        self.sessions = AsyncSessions(settings, self._driver, options, hosted, clock=clock)
 
     @classmethod
     @guarded
@@ -99,12 +122,14 @@ class AsyncSessions:
         settings: Settings,
         driver: AsyncDriver,
         options: ClientOptions,
+        hosted: Callable[[Settings], AsyncClones],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._driver = driver
         self._control = ControlPlane(settings.api_url, options, jitter)
+        self._hosted_clones = hosted
         self._clock = clock
 
     @guarded
@@ -120,14 +145,14 @@ class AsyncSessions:
         Wrong arguments are refused at once, not when it is awaited.
         """
         # Not a coroutine function, whose arguments would be shown if it is cancelled before it begins.
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return self._driver.run(self._control.create(request))
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
+        return self._driver.run(self._control.create(keyed(request)))
 
     async def get(self, session_id: str) -> Session:
         """Read one session. See `Sessions.get`."""
         return await self._driver.run(self._control.get(session_id))
 
-    async def list(self) -> list[Session]:
+    async def list(self) -> SessionList:
         """List the caller's active sessions. See `Sessions.list`."""
         return await self._driver.run(self._control.list())
 
@@ -153,7 +178,7 @@ class AsyncSessions:
         **fields: Unpack[SessionFields],
     ) -> AbstractAsyncContextManager[AsyncHostedSession]:
         """Create a session, wait for it, and always stop it. See `Sessions.open`."""
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
 
     @asynccontextmanager
@@ -162,6 +187,7 @@ class AsyncSessions:
     ) -> AsyncGenerator[AsyncHostedSession]:
         control, run = self._control, self._driver.run
         deadline = Deadline.after(timeout.total, clock=self._clock)
+        request = keyed(request)  # here, so that each use of a decorator makes a session of its own
         try:
             session_id = (await run(control.create(request, deadline))).session_id
         except BaseException as error:
@@ -184,7 +210,7 @@ class AsyncSessions:
     ) -> AsyncHostedSession:
         session = await self._driver.run(self._control.wait(session_id, deadline, on_progress))
         settings = settings_of(session, self._settings)
-        return AsyncHostedSession(session, AsyncClones(settings, transport=self._driver.transport))
+        return AsyncHostedSession(session, self._hosted_clones(settings))
 
 
 class AsyncHostedSession:

@@ -8,40 +8,52 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, Unpack
 
 from archal_lambda.clients.sync import Clones
-from archal_lambda.core.auth import control_credentials
+from archal_lambda.core.auth import control_credentials, route_credentials
 from archal_lambda.core.control_plane import (
     ControlPlane,
     Progress,
-    control_options,
+    both_options,
     may_exist,
     note_failed_cleanup,
     settings_of,
 )
-from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES
 from archal_lambda.core.secrets import guarded
-from archal_lambda.core.sessions import Session, SessionFields, creation
+from archal_lambda.core.sessions import Session, SessionFields, SessionList, creation
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
-from archal_lambda.errors import NotFoundError
+from archal_lambda.errors import ArchalError, NotFoundError
 from archal_lambda.transports._platform import driver, sleep
-from archal_lambda.transports.base import Driver, Transport, jitter, unique_key
+from archal_lambda.transports.base import Driver, Transport, jitter, keyed
 
 __all__ = ["ArchalClient", "HostedSession", "Sessions"]
+
+_MOST_TRIES = 2  # of stopping a session: once, and once more after an interruption
 
 
 class ArchalClient:
     """Archal's control plane.
 
+    All options count for the calls to it and for those to the clones of a session that it opens.
+
     Args:
         settings: Where it is and the token that opens it.
         transport: What sends; None makes one.
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
+        retry: What happens after a failure. None means three attempts at most, and to a session's clones what it
+            means to `Clones`.
+        max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it. An error of its
+            own is logged once, and never breaks a call.
+        trace: Gives headers for each call that carry a trace on; see `Clones`.
         sleep: Waits for a number of seconds, between polls and retries.
         clock: Returns monotonic seconds.
 
@@ -55,24 +67,39 @@ class ArchalClient:
     __module__ = "archal_lambda"
 
     @guarded
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         settings: Settings,
         *,
         transport: Transport | None = None,
         timeout: float | Timeout = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        on_call: CallHook | None = None,
+        trace: TraceHeaders | None = None,
         sleep: Callable[[float], None] = sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        options, of_clones = both_options(Timeout.of(timeout), retry, on_call, trace)
         self._driver = driver(
             settings,
             control_credentials,
             transport=transport,
-            max_response_bytes=MAX_RESPONSE_BYTES,
+            max_response_bytes=max_response_bytes,
             sleep=sleep,
         )
-        options = control_options(Timeout.of(timeout))
-        self.sessions = Sessions(settings, self._driver, options, clock=clock)
+
+        def hosted(settings: Settings) -> Clones:
+            own = driver(
+                settings,
+                route_credentials,
+                transport=self._driver.transport,
+                max_response_bytes=max_response_bytes,
+                sleep=sleep,
+            )
+            return Clones.of(settings, own, of_clones)
+
+        self.sessions = Sessions(settings, self._driver, options, hosted, clock=clock)
 
     @classmethod
     @guarded
@@ -110,12 +137,14 @@ class Sessions:
         settings: Settings,
         driver: Driver,
         options: ClientOptions,
+        hosted: Callable[[Settings], Clones],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._driver = driver
         self._control = ControlPlane(settings.api_url, options, jitter)
+        self._hosted_clones = hosted
         self._clock = clock
 
     @guarded
@@ -143,8 +172,8 @@ class Sessions:
             StatusError: If Archal refuses.
             TransportError: If no response came; the session may exist if `.sent`.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
-        return self._driver.run(self._control.create(request))
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
+        return self._driver.run(self._control.create(keyed(request)))
 
     def get(self, session_id: str) -> Session:
         """Read one session.
@@ -161,11 +190,11 @@ class Sessions:
         """
         return self._driver.run(self._control.get(session_id))
 
-    def list(self) -> list[Session]:
+    def list(self) -> SessionList:
         """List the caller's active sessions.
 
         Returns:
-            The sessions, in the server's order.
+            The sessions, in the server's order; those that cannot be read are in its `.unreadable`, by their ids.
 
         Raises:
             StatusError: If Archal refuses.
@@ -180,9 +209,9 @@ class Sessions:
             session_id: Its id.
 
         Raises:
-            TeardownFailedError: If the runtime could not be torn down; it may still run.
-            StatusError: If Archal refuses.
-            TransportError: If no response came.
+            NotFoundError: If there is no such session, or it is over.
+            TeardownFailedError: If it may still run: Archal failed, or no response came; the cause is behind it.
+            StatusError: If Archal refuses, such as an expired token; it runs on.
         """
         self._driver.run(self._control.delete(session_id))
 
@@ -235,31 +264,31 @@ class Sessions:
             The running session and its clones.
 
         Raises:
-            ArchalError: As in `create`, `wait_until_running` and `delete`. An error of the body is never
-                replaced: a failed stop is then told in a note on it.
+            ArchalError: As in `create`, `wait_until_running` and `delete`; a session that is over at the end is no
+                error. An error of the body is never replaced: a failed stop is then told in a note on it.
         """
-        request = creation(clones=clones, key=unique_key(idempotency_key), fields=fields)
+        request = creation(clones=clones, key=idempotency_key, fields=fields)
         return self._opened(request, Timeout.of(timeout), on_progress)
 
     @contextmanager
     def _opened(
         self, request: Request, timeout: Timeout, on_progress: Progress | None
     ) -> Generator[HostedSession]:
-        control, run = self._control, self._driver.run
+        # Keyed here, so that each use of a decorator makes a session of its own.
+        opening = _Opening(self._control, self._driver.run, keyed(request))
         deadline = Deadline.after(timeout.total, clock=self._clock)
+        # From the creation to the end of the stop there is no moment without a handler. An interruption may come at
+        # any, also in the inner handler, and is obeyed when the session is stopped; a second one is obeyed at once.
         try:
-            session_id = run(control.create(request, deadline)).session_id
+            try:
+                yield self._hosted(opening.create(deadline), deadline, on_progress)
+                opening.stop()
+            except BaseException as error:
+                opening.stop_because(error)
+                raise
         except BaseException as error:
-            if may_exist(error):
-                self._stop(error, lambda: run(control.find_and_delete(request)))
+            opening.stop_because(error)
             raise
-        try:
-            yield self._hosted(session_id, deadline, on_progress)
-        except BaseException as error:
-            self._stop(error, lambda: self.delete(session_id))
-            raise
-        with suppress(NotFoundError):  # it ended by itself meanwhile
-            self._shielded(lambda: self.delete(session_id))
 
     @guarded
     def _hosted(
@@ -267,23 +296,50 @@ class Sessions:
     ) -> HostedSession:
         session = self._driver.run(self._control.wait(session_id, deadline, on_progress))
         settings = settings_of(session, self._settings)
-        return HostedSession(session, Clones(settings, transport=self._driver.transport))
+        return HostedSession(session, self._hosted_clones(settings))
 
-    def _stop(self, cause: BaseException, stop: Callable[[], None]) -> None:
-        with note_failed_cleanup(cause):
-            self._shielded(stop)
 
-    def _shielded(self, stop: Callable[[], None]) -> None:
+class _Opening:
+    """A session on its way from its creation to its stop, which may be asked for any number of times."""
+
+    def __init__(
+        self, control: ControlPlane, run: Callable[[Flow[Any]], Any], request: Request
+    ) -> None:
+        self._control = control
+        self._run = run
+        self._request = request
+        self._session_id: str | None = None
+        self._over = False
+        self._tries = 0
+
+    def create(self, deadline: Deadline) -> str:
+        """Create it, and give its id."""
+        session: Session = self._run(self._control.create(self._request, deadline))
+        self._session_id = session.session_id
+        return session.session_id
+
+    def stop(self) -> None:
+        """Stop it, unless that was done or tried twice. One that is not found has ended by itself."""
+        if self._over or self._tries == _MOST_TRIES:
+            return
+        self._tries += 1
         try:
-            stop()
-        except Exception:
+            if self._session_id is None:
+                self._run(self._control.find_and_delete(self._request))
+            else:
+                self._run(self._control.delete(self._session_id))
+        except NotFoundError:
+            pass
+        except ArchalError:
+            self._over = True  # what fails is tried again by the flow, not here
             raise
-        except (
-            BaseException
-        ) as interruption:  # obeyed when the session is stopped, the next one at once
-            with note_failed_cleanup(interruption):
-                stop()
-            raise
+        self._over = True
+
+    def stop_because(self, cause: BaseException) -> None:
+        """Stop it, and note on the cause if that fails; there may be nothing to stop."""
+        if self._session_id is not None or may_exist(cause):
+            with note_failed_cleanup(cause):
+                self.stop()
 
 
 class HostedSession:

@@ -12,8 +12,9 @@ from typing import Any, Self, TypeVar, Unpack
 from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy, TraceHeaders
-from archal_lambda.core.pagination import Pages
+from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.hooks import TraceHeaders
+from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -67,13 +68,20 @@ class Clone(Verbs[Response]):
         path: str,
         *,
         type: type[list[T]],  # noqa: A002 - the name msgspec users know
+        items: ItemsIn | None = None,
+        max_pages: int | None = None,
         **options: Unpack[CallOptions],
     ) -> Iterator[T]:
         """Walk through a list, page by page, along `Link: <…>; rel="next"` (RFC 8288).
 
+        It ends at a page without such a link, at one whose link says `results="false"` (Sentry), and at an empty page.
+
         Args:
             path: The first page.
-            type: What a page is, such as `list[Issue]`.
+            type: What the list of a page is, such as `list[Issue]`.
+            items: Where the list is in a page that is an object: its key, or a function that takes it out of the page
+                as plain Python values. None means that a page is the list.
+            max_pages: Most pages to fetch, 1 or more; None means 1,000.
             **options: As in `request`; `params` go with the first page, `timeout` counts for each.
 
         Returns:
@@ -81,12 +89,12 @@ class Clone(Verbs[Response]):
 
         Raises:
             ValueError: If an argument is not allowed.
+            PageLimitError: While iterating, if the list goes on behind the last page allowed.
             StatusError: While iterating, if a page's status is not 2xx.
             DecodeError: While iterating, if a page is of another shape or its link is malformed.
             TransportError: While iterating, if a page did not come in time.
         """
-        pages = Pages(path, self._base, options)
-        return self._walk(pages, type)
+        return self._walk(Pages(path, self._base, options, max_pages), type, items)
 
     @guarded
     def send(self, request: Request) -> Response:
@@ -102,8 +110,10 @@ class Clone(Verbs[Response]):
             ValueError: If the request has a header that is the settings' to give; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
-        return self._driver.run(steps)
+        return self._driver.run(self._exchange(request))
+
+    def _exchange(self, request: Request) -> flow.Flow[Response]:
+        return flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
 
     @guarded
     def check(self, request: Request) -> None:
@@ -119,16 +129,16 @@ class Clone(Verbs[Response]):
         """
         self._driver.run(flow.check(request, self._base, self._options))
 
-    def _walk(self, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
+    def _walk(self, pages: Pages, type: type[list[T]], items: ItemsIn | None) -> Iterator[T]:  # noqa: A002 - as above
         while pages.request is not None:
-            yield from self._page(pages.request, pages, type)
+            yield from self._page(pages, type, items)
 
     @guarded
-    def _page(self, request: Request, pages: Pages, type: type[list[T]]) -> Iterator[T]:  # noqa: A002 - as above
-        response = self.send(request).raise_for_status()
-        items = response.decode(type)
-        pages.turn(response)
-        return iter(items)
+    def _page(self, pages: Pages, type: type[list[T]], items: ItemsIn | None) -> Iterator[T]:  # noqa: A002 - as above
+        response = self.send(pages.take()).raise_for_status()
+        found = items_of(response, type, items)
+        pages.turn(response, empty=not found)
+        return iter(found)
 
     def __repr__(self) -> str:
         return f"<Clone {self.name} at {self.base_url}>"
@@ -143,9 +153,10 @@ class Clones(CloneCollection[Clone]):
         timeout: The limits of a call that gives none: seconds, or a `Timeout`.
         retry: What happens after a transport failure. A status is never retried: it is what the test is about.
         max_response_bytes: Largest response accepted by the built-in transport, in bytes after decoding.
-        on_call: Called with a `CallRecord` after each call, on the thread that made it.
+        on_call: Called with a `CallRecord` after each call, on the thread that made it. An error of its
+            own is logged once, and never breaks a call.
         trace: Gives headers for each call that carry a trace on: `tracing.w3c`, `tracing.xray`, or a function of
-            yours. None leaves the calls as they are.
+            yours. None leaves the calls as they are; so does one that fails, which is logged once.
 
     Raises:
         ConfigurationError: If the settings name no clone and no session, or no route header.
@@ -187,6 +198,14 @@ class Clones(CloneCollection[Clone]):
         super().__init__(settings, options)
 
     @classmethod
+    def of(cls, settings: Settings, driver: Driver, options: ClientOptions) -> Self:
+        """Make clients of ready parts, as `Sessions.open` does; see the class."""
+        made = object.__new__(cls)
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        made._driver = driver
+        return made
+
+    @classmethod
     @guarded
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:  # noqa: ANN401 - passed on
         """Make clients from environment variables, without I/O.
@@ -214,7 +233,7 @@ class Clones(CloneCollection[Clone]):
         max_concurrency: int = 8,
         timeout: float | None = None,
     ) -> list[Response | ArchalError]:
-        """Make calls side by side, on threads, under one deadline.
+        """Make calls side by side, under one deadline; on this thread, unless the transport is yours.
 
         Args:
             calls: Clone names and requests.
@@ -238,14 +257,9 @@ class Clones(CloneCollection[Clone]):
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
 
-        def outcome(call: tuple[Clone, Request]) -> Response | ArchalError:
-            clone, request = call
-            try:
-                return clone.send(request)
-            except ArchalError as error:
-                return error
-
-        return gather(outcome, ready, max_concurrency) if ready else []
+        # Clones of its own making.
+        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""

@@ -38,6 +38,7 @@ _READ_TIMEOUT = Timeout(1.0, connect=0.5)
 _TTL = 300.0  # seconds; as long as the extension itself keeps a secret by default
 _PAUSE = 30.0  # seconds until the next try after a failed one
 _VARIABLE = "ARCHAL_TOKEN_SECRET"
+_NOT_IN_TIME = "the secret was not read in time"
 
 MakeExtension = Callable[[str, TokenSecret], "ExtensionCredentials"]
 
@@ -50,7 +51,7 @@ class Credentials(Protocol):
 
         With `refused`, headers that a server did not accept, it looks for newer ones, and returns the refused ones
         where there are none. Without, it raises a `ConfigurationError` if there are none to be had, and a
-        `RequestTimeout` if they were not there by the deadline.
+        `RequestTimeout` if they were not there by the deadline: then nothing is known to be wrong with the settings.
         """
         ...
 
@@ -115,7 +116,7 @@ class ExtensionCredentials:
             if not mine:
                 if current is not None:
                     return current
-                raise RequestTimeout("the secret was not read in time", phase="connect")
+                raise RequestTimeout(_NOT_IN_TIME, phase="connect")
             if self._current is None:
                 return self._read(deadline)
             return self._current if self._fresh() else self._refresh(self._current, deadline)
@@ -123,10 +124,11 @@ class ExtensionCredentials:
     def _newer(self, refused: Headers, deadline: Deadline) -> Headers:
         with self._turn(deadline.remaining()) as mine:
             current = self._current
-            # Of many calls refused at once, one reads for all.
-            if mine and current is not None and current.pairs == refused.pairs:
-                current = self._refresh(current, deadline)
-            return current or refused
+            # Of many calls refused at once, one reads for all: what the others were sent with is not the current object
+            # any more, even if the token has not changed or could not be read.
+            if mine and current is not None and current is refused:
+                current = self._current = Headers.of(self._refresh(current, deadline).pairs)
+            return refused if current is None or current.pairs == refused.pairs else current
 
     @contextmanager
     def _turn(self, seconds: float) -> Generator[bool]:
@@ -145,7 +147,7 @@ class ExtensionCredentials:
         # call the second that a silent one takes.
         try:
             return self._read(deadline)
-        except ConfigurationError:
+        except (ConfigurationError, RequestTimeout):
             self._read_at = self._wall_clock() - _TTL + _PAUSE
             return current
 
@@ -172,6 +174,8 @@ class ExtensionCredentials:
             if response.is_success:
                 return _token(response.decode(_SecretValue).secret_string)
         except TransportError as error:
+            if deadline.expired:  # the call's own time is over, which says nothing of the extension
+                raise RequestTimeout(_NOT_IN_TIME, phase="connect") from None
             problem = (
                 f"the AWS Parameters and Secrets Lambda extension on port {secret.port} did not answer "
                 f"({type(error).__name__}); the function needs its layer"

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, Self, TypeVar, Unpack
 
+import msgspec
+
 from archal_lambda.core.flow import ClientOptions
 from archal_lambda.core.request import CallOptions, Request
 from archal_lambda.core.secrets import guarded
@@ -49,7 +51,8 @@ class Verbs(ABC, Generic[R]):
         Args:
             method: DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT.
             path: Path below the clone's base, such as `/user/repos`.
-            **options: `params`, one of `json`, `form` and `content`, `headers`, `token`, `timeout`; see `Request`.
+            **options: `params`, one of `json`, `form` and `content`, `headers`, `token`, `timeout`, `follow`; see
+                `Request`.
 
         Returns:
             The response, whatever its status; awaitable from an asynchronous client.
@@ -96,7 +99,7 @@ class CloneCollection(ABC, Generic[C]):
 
     def __init__(self, settings: Settings, options: ClientOptions) -> None:
         self._settings = settings
-        self._options = options
+        self._options = msgspec.structs.replace(options, session_id=settings.session_id)
 
     @abstractmethod
     def _clone(self, name: str, base: BaseUrl) -> C: ...

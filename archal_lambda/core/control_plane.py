@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, Sleep, exchange
+from archal_lambda.core.hooks import HOOKS, TraceHeaders
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response, status_error
-from archal_lambda.core.sessions import Session
+from archal_lambda.core.sessions import Session, SessionId, SessionList, read_sessions
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
@@ -35,6 +37,7 @@ from archal_lambda.errors import (
 __all__ = [
     "ControlPlane",
     "Progress",
+    "both_options",
     "control_options",
     "may_exist",
     "note_failed_cleanup",
@@ -44,7 +47,6 @@ __all__ = [
 T = TypeVar("T")
 
 _NOT_FOUND = 404
-_BAD_GATEWAY = 502
 _FIRST_POLL = 0.5  # seconds; a session that is reused answers in about two
 _LONGEST_POLL = 3.0  # seconds; a cold start takes about thirty
 _TIME_TO_LOOK = 0.25  # seconds; what is kept for the response to the last look
@@ -54,25 +56,33 @@ Progress = Callable[[Session, float], None]
 """Called after each look at a session that is waited for, with the session and the seconds waited so far."""
 
 
-class _SessionId(msgspec.Struct, frozen=True, rename="camel"):
-    session_id: str
+class _Listed(msgspec.Struct, frozen=True):  # SessionListResponse, Archal OpenAPI 0.3.0
+    sessions: list[msgspec.Raw]
 
 
-class _SessionList(msgspec.Struct, frozen=True):  # SessionListResponse, Archal OpenAPI 0.3.0
-    sessions: list[Session]
-
-
-def control_options(timeout: Timeout) -> ClientOptions:
+def control_options(timeout: Timeout, retry: RetryPolicy | None = None) -> ClientOptions:
     """Make the options of the control plane's calls.
 
     Two retries, a second or two in all: enough for a deployment's blip, short enough for an invocation.
     """
     return ClientOptions(
         timeout=timeout,
-        retry=RetryPolicy(attempts=3, backoff=0.5),
+        retry=retry or RetryPolicy(attempts=3, backoff=0.5),
         retry_statuses=frozenset({429, 502, 503, 504}),
         direct=True,
     )
+
+
+def both_options(
+    timeout: Timeout,
+    retry: RetryPolicy | None,
+    on_call: CallHook | None,
+    trace: TraceHeaders | None,
+) -> tuple[ClientOptions, ClientOptions]:
+    """Make the options of a client's own calls, and of those to its sessions' clones, whose statuses are data."""
+    hooks: dict[str, Any] = {"on_call": on_call, "trace": trace, "unreported": set(HOOKS)}
+    control = msgspec.structs.replace(control_options(timeout, retry), **hooks)
+    return control, ClientOptions(timeout=timeout, retry=retry or RetryPolicy(), **hooks)
 
 
 class ControlPlane(msgspec.Struct, frozen=True):
@@ -91,27 +101,31 @@ class ControlPlane(msgspec.Struct, frozen=True):
         request = Request("GET", _session_path(session_id))
         return (yield from self._read(request, deadline, Session))
 
-    def list(self) -> Flow[list[Session]]:
+    def list(self) -> Flow[SessionList]:
         """List the active sessions."""
-        listed = yield from self._read(Request("GET", "/api/sessions"), None, _SessionList)
-        return listed.sessions
+        listed = yield from self._read(Request("GET", "/api/sessions"), None, _Listed)
+        return read_sessions(listed.sessions)
 
     def delete(self, session_id: str) -> Flow[None]:
         """Stop a session."""
         request = Request("DELETE", _session_path(session_id))
-        response = yield from self._call(request, None)
+        try:
+            response = yield from self._call(request, None)
+        except TransportError as error:
+            raise TeardownFailedError(error) from error
         # A 404 to a repeated request means that an earlier one, whose response was lost, has done the work.
         gone = response.status_code == _NOT_FOUND and response.attempts > 1
         if response.is_success or gone:
             return
-        if response.status_code == _BAD_GATEWAY:  # Archal OpenAPI 0.3.0: teardown failed
-            raise TeardownFailedError(response, method=request.method, url=request.url)
-        raise status_error(response, method=request.method, url=request.url, routed=False)
+        failure = status_error(response, method=request.method, url=request.url, routed=False)
+        if isinstance(failure, ServerError):
+            raise TeardownFailedError(response, method=request.method, url=request.url) from failure
+        raise failure
 
     def find_and_delete(self, creation: Request) -> Flow[None]:
         """Stop what a creation may have made; its key finds it: the same again is answered with the same session."""
         # No more than the id is read: the session may be otherwise unreadable.
-        found = yield from self._read(creation, None, _SessionId)
+        found = yield from self._read(creation, None, SessionId)
         yield from self.delete(found.session_id)
 
     def wait(
@@ -158,14 +172,14 @@ class ControlPlane(msgspec.Struct, frozen=True):
 def may_exist(error: BaseException) -> bool:
     """Tell whether a creation that failed may have made a session all the same.
 
-    It may after an interruption, a lost or unreadable response, or a server's failure, also of an earlier attempt: what
-    the last one was answered with says nothing of those.
+    It may after an interruption, which is any error but ours, a lost or unreadable response, or a server's failure,
+    also of an earlier attempt: what the last one was answered with says nothing of those.
     """
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, StatusError) and error.response.maybe_processed:
         return True
-    return not isinstance(error, Exception) or isinstance(error, ServerError | DecodeError)
+    return not isinstance(error, ArchalError) or isinstance(error, ServerError | DecodeError)
 
 
 @contextmanager
@@ -180,7 +194,9 @@ def note_failed_cleanup(cause: BaseException) -> Generator[None]:
         pass
     except Exception as error:  # noqa: BLE001 - whatever it is, the cause is what the caller must see
         why = error if isinstance(error, ArchalError) else type(error).__name__
-        cause.add_note(f"The session could not be stopped and may still be billed: {why}")
+        note = f"The session could not be stopped and may still be billed: {why}"
+        if note not in getattr(cause, "__notes__", ()):
+            cause.add_note(note)
 
 
 def settings_of(session: Session, settings: Settings) -> Settings:

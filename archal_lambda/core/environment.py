@@ -21,7 +21,9 @@ __all__ = [
     "NAMES",
     "SettingsArguments",
     "TokenSecret",
+    "host_of",
     "is_setting",
+    "no_clones",
     "read_variables",
     "rest_url_name",
     "token_of",
@@ -44,9 +46,26 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LAST_PORT = 65_535
 _PAIR = ("AGENT_CLONE_URLS", "AGENT_ROUTE_HEADERS")
-_LOST = (
-    "is the empty string; `sam local` makes that of a JSON object in its environment file: quote the object, "
-    'as "{\\"github\\": ...}", or set it to {} for none'
+_ALONE = (
+    "ARCHAL_SESSION_ID",
+    "AGENT_SESSION_ID",
+    "ARCHAL_TOKEN",
+    "ARCHAL_TOKEN_SECRET",
+)  # enough for some clients
+# What a missing setting most likely means, and what to do about it, by the host that it is missing on.
+_NO_CLONE = "is not set, or empty, and ARCHAL_SESSION_ID is not either, so no clone is configured: "
+_LIKE = 'set it to a JSON object such as {"github": "https://.../github/api"}'
+_NO_CLONES = {
+    "lambda": f"{_NO_CLONE}{_LIKE} in the function's configuration, or set ARCHAL_SESSION_ID there, or ARCHAL_TOKEN "
+    "for sessions of its own",
+    "sam local": f"{_NO_CLONE}declare it in the template, and give it to `sam local` in the file that "
+    "`archal-lambda env --format sam` writes",
+    "": f"{_NO_CLONE}{_LIKE}; in a shell, `archal run`, `archal clone start` and `archal-lambda local` give what is "
+    "needed",
+}
+_OF_SAM = (
+    "`sam local` makes that of a JSON object in its environment file: quote the object, "
+    'as "{\\"github\\": ...}"'
 )
 
 
@@ -72,6 +91,8 @@ class TokenSecret(msgspec.Struct, frozen=True):
 
 def token_of(token: str | Secret, *, variable: str = "token") -> Secret:
     """Validate a token; errors name the variable it came from."""
+    if not isinstance(token, str | Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise ConfigurationError(variable, "must be a string")
     secret = token if isinstance(token, Secret) else Secret(token)
     text = secret.reveal()
     if not text or text != text.strip() or not text.isascii() or not text.isprintable():
@@ -105,13 +126,13 @@ def is_setting(name: str) -> bool:
 
 def read_variables(env: Mapping[str, str]) -> SettingsArguments:
     """Read the variables into the arguments of `Settings`, which checks all that does not hold for variables alone."""
-    _check_pair(env)
     urls: dict[str, str] = {}
     for name, url in env.items():
         match = _REST_URL.fullmatch(name)
         if match and url:
             _check_url(name, url)
             urls[match[1].lower().replace("_", "-")] = url
+    _check_pair(env, others=bool(urls) or any(env.get(name) for name in _ALONE))
     return {
         "session_id": env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
         "clone_urls": urls | _json_object(env, "AGENT_CLONE_URLS"),
@@ -122,6 +143,18 @@ def read_variables(env: Mapping[str, str]) -> SettingsArguments:
         "runtime_url": env.get("ARCHAL_LAMBDA_RUNTIME_URL"),
         "ca_file": env.get("SSL_CERT_FILE"),
     }
+
+
+def host_of(env: Mapping[str, str]) -> str:
+    """Name the host that the variables are of: `lambda`, `sam local`, or the empty string for any other."""
+    if env.get("AWS_SAM_LOCAL") == "true":
+        return "sam local"
+    return "lambda" if env.get("AWS_LAMBDA_FUNCTION_NAME") else ""
+
+
+def no_clones(host: str) -> str:
+    """Say of `AGENT_CLONE_URLS` that there is nothing to find clones by, and what to do about it on a host."""
+    return _NO_CLONES[host]
 
 
 def rest_url_name(clone: str) -> str:
@@ -144,14 +177,20 @@ def _check_url(name: str, url: str) -> None:
         raise ConfigurationError(name, str(error)) from None
 
 
-def _check_pair(env: Mapping[str, str]) -> None:
+def _check_pair(env: Mapping[str, str], *, others: bool) -> None:
     # The two come as a pair. Both empty are the untouched defaults of a template; one empty beside the other is
     # what `sam local` leaves of a JSON object, and going on would call something other than was asked for.
     empty = [name for name in _PAIR if name in env and not env[name].strip()]
     paired = any(env.get(name, "").strip() for name in _PAIR)
-    others = ("ARCHAL_SESSION_ID", "AGENT_SESSION_ID", "ARCHAL_TOKEN", "ARCHAL_TOKEN_SECRET")
-    if empty and (paired or not any(env.get(name) for name in others)):
-        raise ConfigurationError(empty[0], _LOST)
+    host = host_of(env)
+    if not empty or (others and not paired) or (paired and host == "lambda"):
+        return  # nothing was lost, and empty means not set
+    if paired:
+        reason = f"is the empty string; {_OF_SAM}, or set it to {{}} for none"
+        raise ConfigurationError(empty[0], reason)
+    if host == "sam local":
+        raise ConfigurationError(empty[0], f"is the empty string; {_OF_SAM}")
+    raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host))
 
 
 def _json_object(env: Mapping[str, str], name: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from archal_lambda.errors import (
     ArchalError,
     ConfigurationError,
     DecodeError,
+    ProtocolError,
     RequestTimeout,
     RouteRejectedError,
     StatusError,
@@ -44,6 +45,8 @@ def error_response(error: ArchalError) -> Response:
         status_code, message = 504, "the clone did not answer in time"
     elif isinstance(error, ConfigurationError | RouteRejectedError):
         message = "this function is not set up to reach the clone"
-    elif isinstance(error, DecodeError):  # it may have done what was asked all the same
+    elif isinstance(
+        error, DecodeError | ProtocolError
+    ):  # it may have done what was asked all the same
         message = "the clone's response could not be read"
     return json_response(status_code, {"message": message})

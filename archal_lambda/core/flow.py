@@ -17,23 +17,32 @@ calls.
 In a call, nested from the outside in:
 
     exchange     limits, and the facts of the whole call on what it ends with
+    followed     the same for where a redirect leads, if the caller wants that
     _authorized  headers; once more with newer ones where the route refused them
     _attempts    the retries of one prepared request
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import msgspec
 
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.records import CallHook, CallRecord
+from archal_lambda.core.hooks import HOOKS, TraceHeaders, record_of, tell, traced
+from archal_lambda.core.pagination import followed
+from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
-from archal_lambda.errors import RequestTimeout, ResponseTooLarge, TransportError
+from archal_lambda.errors import (
+    CertificateError,
+    ProtocolError,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
 
 __all__ = [
     "Authorize",
@@ -42,17 +51,15 @@ __all__ = [
     "RetryPolicy",
     "Send",
     "Sleep",
-    "TraceHeaders",
     "check",
     "exchange",
 ]
 
 R = TypeVar("R")
 
-TraceHeaders = Callable[[], Mapping[str, str]]
-"""Gives the headers for one call that carry a trace on; none outside a trace."""
-
 _UNAUTHORIZED = 401
+# These did not fail on the way: the same would come again (RFC 9110, section 9.2.2).
+_REFUSALS = (CertificateError, ProtocolError, ResponseTooLarge)
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -92,9 +99,15 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
     on_call: CallHook | None = None
     trace: TraceHeaders | None = None
     deadline: Deadline | None = None
+    session_id: str | None = None
+    """The session of the clones, where the settings name it."""
+    unreported: set[str] = msgspec.field(default_factory=lambda: set(HOOKS))
+    """The hooks that have not failed yet; all views of a client share it, so that each failure is reported once."""
 
     def capped(self, deadline: Deadline) -> "ClientOptions":
         """Tighten the deadline: these options under the earlier of both."""
+        if not isinstance(deadline, Deadline):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("deadline must be a Deadline, such as Deadline.after(5.0)")
         if self.deadline is not None and self.deadline.remaining() <= deadline.remaining():
             return self
         return msgspec.structs.replace(self, deadline=deadline)
@@ -160,16 +173,20 @@ def exchange(
     """Carry one call through; `jitter` returns a number from 0 to 1 that spreads waits out.
 
     A transport error is the last attempt's, with the facts of the whole call. A header of the caller's that is the
-    settings' to give is a `ValueError`, and nothing is sent.
+    settings' to give is a `ValueError`, and nothing is sent. No hook changes the outcome.
     """
     if options.trace is not None:
-        request = request.completed(options.trace())
+        request = traced(request, options.trace, options.unreported)
     timeout = request.timeout or options.timeout
     deadline = options.within(timeout)
     tally = _Tally()
     started = deadline.clock()
     current = _Exchange(options, deadline, timeout, jitter, tally)
     outcome = yield from _authorized(request, base, current)
+    if request.follow:
+        outcome = yield from followed(
+            request, outcome, base, lambda moved: _authorized(moved, base, current)
+        )
     elapsed = deadline.clock() - started
     # Both are complete when anybody sees them, and are changed by nobody afterwards.
     if isinstance(outcome, Response):
@@ -179,9 +196,17 @@ def exchange(
     else:
         outcome = outcome.concluded(sent=tally.sent, attempts=tally.attempts, elapsed=elapsed)
     if options.on_call is not None:
-        options.on_call(_record(clone, request, outcome, options.deadline))
+        record = record_of(
+            request,
+            outcome,
+            clone=clone,
+            base=base,
+            session_id=options.session_id,
+            time_left=None if options.deadline is None else options.deadline.remaining(),
+        )
+        tell(options.on_call, record, options.unreported)
     if isinstance(outcome, TransportError):
-        raise outcome from outcome.__cause__
+        raise outcome
     return outcome
 
 
@@ -204,12 +229,13 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
         return last
+    current.tally.sent = False  # what the route refused has reached nobody
     return (yield from _attempts(request.prepared(base, newer), current))
 
 
 def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
     deadline, tally = current.deadline, current.tally
-    if deadline.expired:
+    if not deadline.clock() < deadline.at:  # in this form for NaN, which is no time
         reason = "no time was left to send"
         return RequestTimeout(reason, phase="connect", method=request.method, url=request.url)
     attempt = 0
@@ -221,7 +247,8 @@ def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
             outcome, (Response, TransportError)
         ):  # a tuple takes a tenth of the time of a union
             raise TypeError("a driver must answer Send with a Response or a TransportError")
-        wait = _wait(outcome, request, current, attempt)
+        answered = isinstance(outcome, Response) and not current.options.retry_statuses
+        wait = None if answered else _wait(outcome, request, current, attempt)
         tally.sent = tally.sent or isinstance(outcome, Response) or outcome.sent
         # A wait that does not fit is not shortened: trying early is what the server asked not to do.
         if wait is None or wait >= deadline.remaining():
@@ -264,31 +291,9 @@ def _wait(outcome: _Outcome, request: Request, current: _Exchange, attempt: int)
             return None
         if outcome.retry_after is not None:
             return outcome.retry_after
-    elif isinstance(outcome, ResponseTooLarge) or (outcome.sent and not request.idempotent):
+    elif isinstance(outcome, _REFUSALS) or (outcome.sent and not request.idempotent):
         return None
     # 64 doublings are enough for any wait, and no overflow for any number of attempts.
     backoff = min(policy.backoff * 2.0 ** min(attempt - 1, 64), policy.max_backoff)
     # Between half and all of it, so that clients that failed together do not come back together.
     return backoff * (0.5 + current.jitter() / 2) if backoff else 0.0
-
-
-def _record(
-    clone: str, request: Request, outcome: _Outcome, deadline: Deadline | None
-) -> CallRecord:
-    status, error, sent = None, None, True
-    if isinstance(outcome, Response):
-        status = outcome.status_code
-    else:
-        error, sent = type(outcome).__name__, outcome.sent
-    return CallRecord(
-        clone=clone,
-        method=request.method,
-        path=request.path,
-        status_code=status,
-        error=error,
-        sent=sent,
-        attempts=outcome.attempts,
-        elapsed=outcome.elapsed,
-        time_left=None if deadline is None else deadline.remaining(),
-        transfer=outcome.transfer,
-    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
@@ -43,8 +42,8 @@ _SAYINGS = [
 
 
 @lru_cache(maxsize=256)
-def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast("Any", type_))
 
 
 def encode(value: object) -> bytes:
@@ -101,12 +100,14 @@ def decode_plain(content: bytes, source: _Source | None = None) -> Any:  # noqa:
 
 def _decoded(content: bytes, type: type[T], source: _Source | None) -> T:  # noqa: A002 - as in decode
     try:
-        value: T = _decoder(cast("Hashable", type)).decode(content)
+        # A call less than cast(), on the way of each response.
+        value: T = _decoder(type).decode(content)  # type: ignore[arg-type]  # unhashable types do not come here
     except msgspec.ValidationError as error:
         raise _misshapen("body", error, source) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if content.startswith(codecs.BOM_UTF8):  # RFC 8259, section 8.1: it may be ignored
-            return _decoded(content[len(codecs.BOM_UTF8) :], type, source)
+        rest = content.removeprefix(codecs.BOM_UTF8)  # RFC 8259, section 8.1: it may be ignored
+        if len(rest) < len(content) and not rest.startswith(codecs.BOM_UTF8):
+            return _decoded(rest, type, source)
         reason = "the body is not valid JSON" if content else "the body is empty"
         raise DecodeError(reason, **_facts(source)) from None
     except RecursionError:

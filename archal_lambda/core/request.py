@@ -2,15 +2,20 @@
 
 This module owns what a call may hold. It must not send anything.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 from typing import Any, Self, TypedDict
 
 import msgspec
 
 from archal_lambda._version import __version__
-from archal_lambda.core.headers import HeaderInput, Headers, check_header, check_headers
+from archal_lambda.core.headers import (
+    NO_HEADERS,
+    HeaderInput,
+    Headers,
+    check_header,
+    check_headers,
+)
 from archal_lambda.core.json import encode_finite
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
@@ -36,21 +41,14 @@ class CallOptions(TypedDict, total=False):
     headers: HeaderInput | None
     token: str | Secret | None
     timeout: float | Timeout
+    follow: bool
 
 
 class _RequestDraft:
-    __slots__ = ("base", "content", "headers", "method", "path", "query", "timeout")
-
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    content: bytes
-    timeout: Timeout | None
-    base: BaseUrl | None
+    __slots__ = ("base", "content", "follow", "headers", "method", "path", "query", "timeout")
 
 
-class Request(Immutable, _RequestDraft):
+class Request(Immutable, _RequestDraft, init=False):
     """One HTTP request, validated when it is made, and unchanged from then on.
 
     Args:
@@ -66,6 +64,9 @@ class Request(Immutable, _RequestDraft):
         token: The service credential the clone sees, sent as `Authorization: Bearer …`.
         timeout: Seconds for the whole call, or a `Timeout`; left out, the client's. Never None: no call is
             unlimited.
+        follow: Whether a clone's redirects are followed, at most 5: to the same origin below the same base only, all
+            under the one deadline. 307 and 308 repeat the request, 301, 302 and 303 a GET or HEAD. Any other redirect
+            is the response.
 
     Raises:
         ValueError: If the method, path, timeout or a header is not allowed, more than one body is given, `token`
@@ -75,6 +76,15 @@ class Request(Immutable, _RequestDraft):
 
     __module__ = "archal_lambda"
     __slots__ = ()
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    content: bytes
+    timeout: Timeout | None
+    follow: bool
+    base: BaseUrl | None
 
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a request, each by name
@@ -89,16 +99,21 @@ class Request(Immutable, _RequestDraft):
         headers: HeaderInput | None = None,
         token: str | Secret | None = None,
         timeout: float | Timeout | msgspec.UnsetType = msgspec.UNSET,
+        follow: bool = False,
     ) -> Self:
         """Validate the parts."""
-        if not all(isinstance(text, str) for text in (method, path)):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        given: tuple[Any, Any] = method, path  # users err
+        if not (isinstance(given[0], str) and isinstance(given[1], str)):
             raise TypeError("method and path must be strings")
-        draft = _RequestDraft()
+        draft: Any = _RequestDraft()
         draft.base = None
-        draft.method = method.upper()
+        draft.method = method if method in _METHODS else method.upper()
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
         draft.timeout = None if timeout is msgspec.UNSET else Timeout.of(timeout)
+        if not isinstance(follow, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("follow must be True or False")
+        draft.follow = follow
         try:
             draft.path, query = check_target(path)
             if params is not None:
@@ -106,7 +121,8 @@ class Request(Immutable, _RequestDraft):
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
             draft.content, content_type = _body(json, form, content)
-            draft.headers = _complete(check_headers(headers), token, content_type)
+            own = NO_HEADERS if headers is None else check_headers(headers)
+            draft.headers = _complete(own, token, content_type)
         except UnicodeEncodeError:
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text
@@ -115,7 +131,8 @@ class Request(Immutable, _RequestDraft):
     @property
     def url(self) -> str:
         """The address without query: absolute once the request has a base, else the path."""
-        return f"{self.base}{self.path}" if self.base is not None else self.path
+        base = self.base
+        return self.path if base is None else f"{base.origin}{base.path}{self.path}"
 
     @property
     def target(self) -> str:
@@ -128,44 +145,48 @@ class Request(Immutable, _RequestDraft):
         """Whether sending it twice does what sending it once does."""
         return self.method in _IDEMPOTENT or "idempotency-key" in self.headers
 
-    def prepared(self, base: BaseUrl, headers: Headers) -> Request:
+    def prepared(self, base: BaseUrl, headers: Headers) -> "Request":
         """Copy the request as one to send: with its base and all its headers, framing aside.
 
         Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
         """
-        own = self.headers
-        for name in own:
-            if name in headers:
-                raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        pairs = [*headers.pairs, *own.pairs]
-        for name, value in (("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity")):
-            if name not in own and name not in headers:
-                pairs.append((name, value))
+        own, theirs = self.headers.pairs, headers.names
+        names = {name.lower() for name, _ in own}
+        if not names.isdisjoint(theirs):
+            name = next(name for name, _ in own if name.lower() in theirs)
+            raise ValueError(f"header {name} comes from the settings and cannot be overridden")
+        pairs = [*headers.pairs, *own]
+        if "user-agent" not in names and "user-agent" not in theirs:
+            pairs.append(("User-Agent", _USER_AGENT))
+        if "accept-encoding" not in names and "accept-encoding" not in theirs:
+            pairs.append(("Accept-Encoding", "identity"))
         if self.content or self.method in _BODY_EXPECTED:
             pairs.append(("Content-Length", str(len(self.content))))
         draft = self._draft()
         draft.base, draft.headers = base, Headers.of(pairs)
         return Request.seal(draft)
 
-    def completed(self, headers: HeaderInput) -> Request:
+    @guarded
+    def completed(self, headers: HeaderInput) -> "Request":
         """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
         draft = self._draft()
         draft.headers = Headers.of([*self.headers.pairs, *further])
         return Request.seal(draft)
 
-    def moved(self, path: str) -> Request:
+    @guarded
+    def moved(self, path: str) -> "Request":
         """Copy the request as one for another path with its query; the request's own parameters are left out."""
         draft = self._draft()
         draft.path, draft.query = check_target(path)
         return Request.seal(draft)
 
-    def _draft(self) -> _RequestDraft:
+    def _draft(self) -> Any:  # noqa: ANN401 - slots without types
         # Each call makes a copy, and copy.copy() takes as long as all else that is done to it.
-        new = _RequestDraft()
+        new: Any = _RequestDraft()
         new.method, new.path, new.query = self.method, self.path, self.query
         new.headers, new.content = self.headers, self.content
-        new.timeout, new.base = self.timeout, self.base
+        new.timeout, new.follow, new.base = self.timeout, self.follow, self.base
         return new
 
     def _fields(self) -> dict[str, Any]:
@@ -200,8 +221,8 @@ def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -
 
 
 def _complete(given: Headers, token: str | Secret | None, content_type: str) -> Headers:
-    pairs = list(given.pairs)
-    if content_type and "content-type" not in given:
+    pairs = [*given.pairs]
+    if content_type and (not pairs or "content-type" not in given):
         pairs.append(("Content-Type", content_type))
     if token is not None:
         text = token.reveal() if isinstance(token, Secret) else token
@@ -209,9 +230,12 @@ def _complete(given: Headers, token: str | Secret | None, content_type: str) -> 
             raise TypeError("token must be a string")
         if not text:
             raise ValueError("token must not be empty")
-        if "authorization" in given:
+        if given.pairs and "authorization" in given:
             raise ValueError("give token or an Authorization header, not both")
         value = f"Bearer {text}"
-        check_header("Authorization", value)
+        if not (
+            text.isascii() and text.isprintable()
+        ):  # nearly every token is, and needs no second look
+            check_header("Authorization", value)
         pairs.append(("Authorization", value))
     return Headers.of(pairs)

@@ -2,8 +2,7 @@
 
 This module owns what a response offers, and which error a failed one is. It must not send anything.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import codecs
 import re
@@ -12,10 +11,11 @@ from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from archal_lambda import errors
-from archal_lambda.core.headers import HeaderInput, Headers
+from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
+from archal_lambda.core.headers import HeaderInput, Headers, next_link
 from archal_lambda.core.json import decode, decode_plain, encode
 from archal_lambda.core.records import Transfer
-from archal_lambda.core.rejection import Body, error_body, error_message, is_rate_limit, rejected_by
+from archal_lambda.core.rejection import is_rate_limit, rejected_by
 from archal_lambda.core.request import Request
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.values import Immutable
@@ -59,22 +59,8 @@ class _ResponseDraft:
         "url",
     )
 
-    status_code: int
-    headers: Headers
-    content: bytes
-    elapsed: float
-    attempts: int
-    maybe_processed: bool
-    transfer: Transfer | None
-    method: str
-    url: str
-    _credential: (
-        bool  # whether a service credential went along, of a response that is not a success
-    )
-    _body: tuple[Body] | None  # of an error, once it has been looked into
 
-
-class Response(Immutable, _ResponseDraft):
+class Response(Immutable, _ResponseDraft, init=False):
     """One complete HTTP response.
 
     Args:
@@ -96,6 +82,19 @@ class Response(Immutable, _ResponseDraft):
 
     __module__ = "archal_lambda"
     __slots__ = ()
+
+    status_code: int
+    headers: Headers
+    content: bytes
+    elapsed: float
+    attempts: int
+    maybe_processed: bool
+    transfer: Transfer | None
+    method: str
+    url: str
+    # Whether a service credential went along, of a response that is not a success.
+    _credential: bool
+    _body: tuple[Body] | None  # of an error, once it has been looked into
 
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a response, each by name
@@ -126,7 +125,7 @@ class Response(Immutable, _ResponseDraft):
         elapsed: float = 0.0,
     ) -> Self:
         """Make a response of ready parts, as transports do; see the class."""
-        draft = _ResponseDraft()
+        draft: Any = _ResponseDraft()
         draft.status_code = status_code
         draft.headers = headers
         draft.content = content
@@ -143,9 +142,9 @@ class Response(Immutable, _ResponseDraft):
         draft._body = None  # noqa: SLF001 - the same
         return cls.seal(draft)
 
-    def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> Response:
+    def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
         """Copy the response of one attempt as that of a whole call."""
-        draft = _ResponseDraft()
+        draft: Any = _ResponseDraft()
         draft.status_code, draft.headers = self.status_code, self.headers
         draft.content, draft.transfer = self.content, self.transfer
         draft.method, draft.url = self.method, self.url
@@ -184,6 +183,11 @@ class Response(Immutable, _ResponseDraft):
         return None
 
     @property
+    def next_page(self) -> str | None:
+        """The target of the `Link` to the next page (RFC 8288) as it stands there, else None; see `Clone.paginate`."""
+        return next_link(self.headers.get("link", ""))
+
+    @property
     def rejected_by(self) -> str | None:
         """Who turned the call down: `"route"`, `"clone"`, or None where there is no telling.
 
@@ -219,6 +223,14 @@ class Response(Immutable, _ResponseDraft):
         each word that may be a value or a credential, is left out; so are values of fields.
         """
         return error_message(self._error_body())
+
+    @property
+    def error_code(self) -> str | None:
+        """The machine-readable code of a failure, for logs: `code`, `error`, `error.code` or `error.type` of its body.
+
+        None where none of them is of small letters and underscores alone, which can be no credential.
+        """
+        return error_code(self._error_body())
 
     def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
         """Decode the body as plain Python values.

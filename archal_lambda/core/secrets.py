@@ -38,7 +38,7 @@ from functools import wraps
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["REDACTED", "Secret", "entry_name", "guarded"]
+__all__ = ["REDACTED", "Secret", "entry_name", "forget", "guarded"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,7 +114,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
                 return await inside(*args, **kwargs)
             except BaseException as error:
                 args, kwargs = (), {}  # not deleted: Rollbar looks for them
-                _forget(error)
+                forget(error)
                 raise
 
         return cast("Callable[P, R]", awaited_door)
@@ -125,13 +125,14 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return inside(*args, **kwargs)
         except BaseException as error:
             args, kwargs = (), {}  # as above
-            _forget(error)
+            forget(error)
             raise
 
     return cast("Callable[P, R]", door)
 
 
-def _forget(error: BaseException) -> None:
+def forget(error: BaseException) -> None:
+    """Empty our frames of an error that is handed on without passing through a door."""
     seen: set[int] = set()
     left = [error]
     while left:

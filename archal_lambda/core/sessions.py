@@ -1,22 +1,33 @@
 """Hosted sessions: what the control plane says of one, and what it is asked for.
 
-This module owns the model of a session, and the limits of what a creation may ask for. It must not send anything.
+This module owns the model of a session, what is made of one that is not as it should be, and the limits of what a
+creation may ask for. It must not send anything.
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Any, TypedDict, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import msgspec
 
-from archal_lambda.core.json import encode
+from archal_lambda.core.json import decode, encode
 from archal_lambda.core.request import Request
+from archal_lambda.errors import DecodeError
 
-__all__ = ["Session", "SessionFields", "creation"]
+__all__ = ["Session", "SessionFields", "SessionId", "SessionList", "creation", "read_sessions"]
 
-# A time without a zone is refused: it cannot be compared with now.
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+# What a session holds, and what may come: null stands where a session that starts has nothing yet.
+if TYPE_CHECKING:
+    _Names = list[str]
+    _Texts = dict[str, str]
+    _Anything = dict[str, Any]
+else:
+    _Names = list[str] | None
+    _Texts = dict[str, str | None] | None
+    _Anything = dict[str, Any] | None
+_MAPS = ("endpoints", "api_base_urls", "mcp", "resolved_seeds")
+_MOMENTS = ("created_at", "expires_at", "ended_at")
 _MAX_IDEMPOTENCY_KEY = 200  # characters; Archal OpenAPI 0.3.0
 _RANGES = {  # the same source, CreateSessionRequest
     "ttl_seconds": (1, 86_400),
@@ -28,6 +39,9 @@ _TYPES = {"scenario_id": str, "transport": str, "preflight_only": bool}
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A hosted session of clones (`SessionSummary`, Archal OpenAPI 0.3.0).
+
+    Null in place of a map or a list, as a session that starts may have it, is read as an empty one, and a URL or a seed
+    that is null is left out. A time without a zone is taken for UTC.
 
     Args:
         session_id: Opaque identifier.
@@ -53,21 +67,61 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     session_id: str
     status: str
-    clone_ids: list[str]
-    endpoints: dict[str, str]
-    api_base_urls: dict[str, str]
-    created_at: _Moment
-    expires_at: _Moment
+    clone_ids: _Names = []
+    endpoints: _Texts = {}
+    api_base_urls: _Texts = {}
+    created_at: datetime
+    expires_at: datetime
     alive: bool | None = None
-    mcp: dict[str, str] = {}
-    resolved_seeds: dict[str, str] = {}
-    evidence: dict[str, Any] = {}
+    mcp: _Texts = {}
+    resolved_seeds: _Texts = {}
+    evidence: _Anything = {}
     runtime_provider: str | None = None
     scenario_id: str | None = None
     batch_id: str | None = None
     batch_suite_name: str | None = None
-    ended_at: _Moment | None = None
+    ended_at: datetime | None = None
     last_error: str | None = None
+
+    def __post_init__(self) -> None:
+        fields = cast("Any", self)  # as they came
+        put = msgspec.structs.force_setattr
+        put(self, "clone_ids", fields.clone_ids or [])
+        put(self, "evidence", fields.evidence or {})
+        for name in _MAPS:
+            given: dict[str, str | None] = getattr(fields, name) or {}
+            put(self, name, {key: text for key, text in given.items() if text is not None})
+        for name in _MOMENTS:
+            moment = getattr(fields, name)
+            if moment is not None and moment.tzinfo is None:
+                put(self, name, moment.replace(tzinfo=UTC))
+
+
+class SessionId(msgspec.Struct, frozen=True, rename="camel"):
+    """What is needed of a session that is otherwise unreadable: to stop it."""
+
+    session_id: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class SessionList(list[Session]):
+    """Sessions, in the server's order; a list.
+
+    Args:
+        sessions: Those that could be read.
+        unreadable: The ids of the others.
+
+    Attributes:
+        unreadable: Per session that is listed but cannot be read, its id, or None where not even that can be. Stop
+            them by their ids: they may run, and be billed.
+    """
+
+    __module__ = "archal_lambda"
+
+    def __init__(
+        self, sessions: Iterable[Session] = (), unreadable: Iterable[str | None] = ()
+    ) -> None:
+        super().__init__(sessions)
+        self.unreadable = list(unreadable)
 
 
 class SessionFields(TypedDict, total=False):
@@ -92,17 +146,38 @@ class SessionFields(TypedDict, total=False):
     run_project: dict[str, Any] | None
 
 
-def creation(*, clones: Iterable[str], key: str, fields: SessionFields) -> Request:
+def read_sessions(listed: Iterable[msgspec.Raw]) -> SessionList:
+    """Read each session by itself, so that one that cannot be read keeps no other back."""
+    sessions = SessionList()
+    for one in listed:
+        try:
+            sessions.append(decode(bytes(one), Session))
+        except DecodeError:
+            sessions.unreadable.append(_id_of(bytes(one)))
+    return sessions
+
+
+def _id_of(content: bytes) -> str | None:
+    try:
+        return decode(content, SessionId).session_id
+    except DecodeError:
+        return None
+
+
+def creation(*, clones: Iterable[str], key: str | None, fields: SessionFields) -> Request:
     """Make the request that creates a session; a `ValueError` or `TypeError` names the argument at fault."""
     if isinstance(clones, str | bytes) or not isinstance(clones, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise TypeError("clones must be a list of clone ids")
     ids: list[object] = list(clones)
     if not ids or not all(isinstance(clone, str) and clone for clone in ids):
         raise ValueError("clones must be a list of one or more clone ids")
-    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-        raise TypeError("idempotency_key must be a str")
-    if not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY:
-        raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
+    headers: dict[str, str] = {}
+    if key is not None:
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise TypeError("idempotency_key must be a str")
+        if not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY:
+            raise ValueError(f"idempotency_key must have 1 to {_MAX_IDEMPOTENCY_KEY} characters")
+        headers["Idempotency-Key"] = key
     body: dict[str, Any] = {"clones": ids}
     for name, value in fields.items():
         if value is not None:
@@ -110,7 +185,7 @@ def creation(*, clones: Iterable[str], key: str, fields: SessionFields) -> Reque
             body[_camel(name)] = value
     for name, value in [("clones", ids), *fields.items()]:
         _check_json(name, value)
-    return Request("POST", "/api/sessions", json=body, headers={"Idempotency-Key": key})
+    return Request("POST", "/api/sessions", json=body, headers=headers)
 
 
 def _check(name: str, value: object) -> None:

@@ -3,8 +3,7 @@
 This module is the only reader of the environment. It must not do I/O otherwise, and none of its errors shows
 a value: the values are URLs of sessions and credentials.
 """
-
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import os
 import re
@@ -12,7 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from archal_lambda.core.environment import TokenSecret, read_variables, token_of
+from archal_lambda.core.environment import (
+    TokenSecret,
+    host_of,
+    no_clones,
+    read_variables,
+    token_of,
+)
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.json import encode
 from archal_lambda.core.secrets import Secret, entry_name, guarded
@@ -50,17 +55,8 @@ class _SettingsDraft:
         "token_secret",
     )
 
-    session_id: str | None
-    clone_urls: Mapping[str, BaseUrl]
-    route_headers: Headers
-    token: Secret | None
-    token_secret: TokenSecret | None
-    api_url: BaseUrl
-    runtime_url: BaseUrl | None
-    ca_file: str | None
 
-
-class Settings(Immutable, _SettingsDraft):
+class Settings(Immutable, _SettingsDraft, init=False):
     """Where the clones are and what proves to Archal who calls.
 
     Args:
@@ -81,6 +77,16 @@ class Settings(Immutable, _SettingsDraft):
     __module__ = "archal_lambda"
     __slots__ = ()
 
+    session_id: str | None
+    clone_urls: Mapping[str, BaseUrl]
+    route_headers: Headers
+    token: Secret | None
+    token_secret: TokenSecret | None
+    api_url: BaseUrl
+    runtime_url: BaseUrl | None
+    ca_file: str | None
+    host: str | None  # whose environment they are of, for the wording of errors
+
     @guarded
     def __new__(  # noqa: PLR0913 - eight settings, each by name
         cls,
@@ -95,11 +101,12 @@ class Settings(Immutable, _SettingsDraft):
         ca_file: str | None = None,
     ) -> Self:
         """Check the settings."""
+        _check_types(clone_urls=clone_urls, route_headers=route_headers, token_secret=token_secret)
         if session_id and not _SESSION_ID.fullmatch(session_id):
             raise ConfigurationError(
                 "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )
-        draft = _SettingsDraft()
+        draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
         bases = {
             clone: _base_url("clone_urls", url, entry=clone)
@@ -151,7 +158,7 @@ class Settings(Immutable, _SettingsDraft):
             Its base: as named, or composed from the session id if no clone is named at all.
 
         Raises:
-            UnknownCloneError: If other clones are named and this one x.
+            UnknownCloneError: If other clones are named and this one is not, or it is not a clone's name.
             ConfigurationError: If there is nothing to find it by.
         """
         if clone in self.clone_urls:
@@ -172,11 +179,7 @@ class Settings(Immutable, _SettingsDraft):
             ConfigurationError: If neither clone URLs nor a session id are set.
         """
         if not self.clone_urls and self.session_id is None:
-            raise ConfigurationError(
-                "AGENT_CLONE_URLS",
-                'is not set, and ARCHAL_SESSION_ID is not either; set it to a JSON object such as {"github": '
-                '"https://.../github/api"}',
-            )
+            raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:
         """Return the headers that prove to Archal who calls.
@@ -190,8 +193,8 @@ class Settings(Immutable, _SettingsDraft):
         if not self.route_headers:
             raise ConfigurationError(
                 "AGENT_ROUTE_HEADERS",
-                "is not set, and neither is ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET; set it to a JSON object such as "
-                '{"x-route-authorization": "Bearer ..."}',
+                "is not set, or empty, and neither ARCHAL_TOKEN nor ARCHAL_TOKEN_SECRET is set; set it to a JSON "
+                'object such as {"x-route-authorization": "Bearer ..."}',
             )
         return self.route_headers
 
@@ -207,10 +210,11 @@ class Settings(Immutable, _SettingsDraft):
         if self.token is None:
             raise ConfigurationError(
                 "ARCHAL_TOKEN",
-                "is not set, nor is ARCHAL_TOKEN_SECRET; it must hold an Archal token",
+                "is not set, nor is ARCHAL_TOKEN_SECRET; it must contain an Archal token",
             )
         return self.token
 
+    @guarded
     def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
         """Copy the settings for another session.
 
@@ -224,12 +228,8 @@ class Settings(Immutable, _SettingsDraft):
         Raises:
             ConfigurationError: If a URL is not allowed.
         """
-        changed: dict[str, Any] = {
-            "session_id": session_id,
-            "clone_urls": clone_urls,
-            "route_headers": None,
-        }
-        return self.restore(self._fields() | changed)
+        changed: dict[str, Any] = {"session_id": session_id, "clone_urls": clone_urls}
+        return self.restore(self._fields() | changed | {"route_headers": None})
 
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
@@ -284,6 +284,14 @@ def process_environ(variables: Mapping[str, str]) -> dict[str, str]:
 def process_variable(name: str) -> str:
     """Read one variable of this process as it is now; the empty string if it is not set."""
     return os.environ.get(name, "")
+
+
+def _check_types(*, token_secret: object, **mappings: object) -> None:
+    for name, value in mappings.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise ConfigurationError(name, "must be a mapping of names to strings")
+    if token_secret is not None and not isinstance(token_secret, TokenSecret):
+        raise ConfigurationError("token_secret", "must be a TokenSecret")
 
 
 def _check_route_headers(headers: Mapping[str, str]) -> Headers:

@@ -8,6 +8,7 @@ This module owns the arithmetic of budgets. It never waits; the only clock it kn
 import math
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol, Self
 
 import msgspec
@@ -58,7 +59,7 @@ class Timeout(_Total, frozen=True, kw_only=True):
         # Most are made of one float and defaults, which need no second look.
         if type(self.total) is not float or not 0 < self.total <= _LONGEST:
             msgspec.structs.force_setattr(self, "total", _seconds("total", self.total))
-        if self.connect != _CONNECT and self.connect is not None:
+        if self.connect is not _CONNECT and self.connect is not None:
             msgspec.structs.force_setattr(self, "connect", _seconds("connect", self.connect))
         if self.read is not None:
             msgspec.structs.force_setattr(self, "read", _seconds("read", self.read))
@@ -76,7 +77,14 @@ class Timeout(_Total, frozen=True, kw_only=True):
         Raises:
             ValueError: If the number is not finite and above 0, or None.
         """
+        if type(value) is float:
+            return _of_seconds(value)  # of many calls with one limit, it is checked once
         return value if isinstance(value, Timeout) else cls(value)
+
+
+@lru_cache(maxsize=32)
+def _of_seconds(total: float) -> Timeout:
+    return Timeout(total)
 
 
 class Deadline(msgspec.Struct, frozen=True):

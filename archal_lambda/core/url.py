@@ -43,21 +43,21 @@ def is_loopback(host: str) -> bool:
 class _BaseUrlDraft:
     __slots__ = ("host", "netloc", "origin", "path", "port", "scheme")
 
-    scheme: str
-    host: str
-    port: int
-    netloc: str
-    origin: str
-    path: str
 
-
-class BaseUrl(Immutable, _BaseUrlDraft):
+class BaseUrl(Immutable, _BaseUrlDraft, init=False):
     """The root of a clone's or the control plane's API: `https://host[:port][/path]`, plain http on loopback only.
 
     Anything else is a `ValueError` that says what is wrong and never shows the URL.
     """
 
     __slots__ = ()
+
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    origin: str
+    path: str
 
     def __new__(cls, url: str) -> Self:
         """Check the URL."""
@@ -77,7 +77,7 @@ class BaseUrl(Immutable, _BaseUrlDraft):
             raise ValueError("must be an https URL with a host, such as https://host/github/api")
         if parts.scheme == "http" and not is_loopback(host):
             raise ValueError("must be https; plain http is for loopback only")
-        draft = _BaseUrlDraft()
+        draft: Any = _BaseUrlDraft()
         draft.scheme, draft.host, draft.port = parts.scheme, host, port or _PORTS[parts.scheme]
         bracketed = f"[{host}]" if ":" in host else host
         is_default = draft.port == _PORTS[parts.scheme]
@@ -93,22 +93,19 @@ class BaseUrl(Immutable, _BaseUrlDraft):
     def __repr__(self) -> str:
         return f"BaseUrl({str(self)!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BaseUrl) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
     def relative(self, url: str) -> str:
         """Bring an address that the clone handed out below this base.
 
         A clone's `Link` may name its public address or the service's production origin; only path and
-        query are taken, so that the call stays at the clone whatever the response says.
+        query are taken, so that the call stays at the clone whatever the response says. A production path may begin
+        with the end of the base's, as `/api/v3/items` does at `/github/api/v3`: what they share counts once.
         """
         parts = urlsplit(url)
-        path = parts.path
-        if path == self.path or path.startswith(f"{self.path}/"):
-            path = path[len(self.path) :]
+        path, shared = parts.path, self.path
+        while shared and path != shared and not path.startswith(f"{shared}/"):
+            _, slash, rest = shared[1:].partition("/")
+            shared = slash + rest
+        path = path[len(shared) :]
         check_target(path or "/")
         return f"{path}?{parts.query}" if parts.query else path
 

@@ -7,7 +7,7 @@ what any value means.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, Self, TypeVar, cast
+from typing import Any, NoReturn, Self, TypeVar, cast, dataclass_transform
 
 from archal_lambda.core.secrets import guarded
 
@@ -16,15 +16,22 @@ __all__ = ["Immutable", "checked_pairs", "pairs_of"]
 V = TypeVar("V")
 
 
+@dataclass_transform(frozen_default=True)  # so that type checkers refuse to set a field, too
 class Immutable:
     """Base of a value whose constructor takes something other than its fields.
 
-    The fields are the slots of a base class of their own, a draft. `__new__` fills a draft and seals it: from then on
-    its class is the value's, which refuses to set anything. Filling a draft is a plain attribute store; going through
-    `object.__setattr__` for each field takes twice as long, and each call makes several of these values.
+    The fields are the slots of a base class of their own, a draft, and are annotated in the value's class. `__new__`
+    fills a draft and seals it: from then on its class is the value's, which refuses to set anything. Filling a draft is
+    a plain attribute store; going through `object.__setattr__` for each field takes twice as long, and each call makes
+    several of these values. Two values are equal if their fields are.
     """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, *, init: bool) -> None:
+        if Immutable not in cls.__bases__:
+            raise TypeError(f"{cls.__bases__[0].__name__} cannot be subclassed")
+        assert not init  # noqa: S101 - it is for type checkers: the constructor is `__new__`
 
     @guarded
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -39,6 +46,14 @@ class Immutable:
         """Turn a filled draft into the value."""
         draft.__class__ = cls  # the layouts are the same
         return draft  # type: ignore[return-value]  # see above
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(repr(self))  # of its fields it shows some, and the same for equal ones
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A bound method of a public class, so that a pickle names nothing that may move.

@@ -1,4 +1,4 @@
-"""Create a repository on the GitHub clone: a handler for an HTTP API, payload format 2.0.
+"""Create a repository on the GitHub clone: a handler for an HTTP API, a Function URL, a load balancer or VPC Lattice.
 
 It reads `{"name": …, "description": …, "private": …}` and answers 201 with the repository, or 400 for a bad body. If
 the clone refuses, it answers as the clone did. If the clone cannot be asked, it answers 502, or 504 when time ran out.
@@ -54,10 +54,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         new = read_json(event, NewRepo)
     except DecodeError as error:
-        return json_result(400, {"message": str(error)})
+        return json_result(400, {"message": str(error)}, event=event)
     try:
         github = clones()["github"].with_deadline(Deadline.from_context(context, reserve=1.0))
         response = github.post("/user/repos", json=new, token=GITHUB_TOKEN)
-        return json_result(201, response.raise_for_status().decode(Repo))
+        return json_result(201, response.raise_for_status().decode(Repo), event=event)
     except ArchalError as error:
-        return failure_result(error, logger)
+        return failure_result(error, logger, event=event)

@@ -1,7 +1,9 @@
 """Run scenarios from a queue: an SQS batch in which one bad record never fails the others.
 
 A record's body is `{"name": …, "steps": [{"clone": "github", "method": "POST", "path": "/user/repos",
-"json": {…}, "expect": 201}, …]}`. A record that fails, or that no longer fits the time left, goes back to the queue.
+"json": {…}, "expect": 201}, …]}`, as it is or as the message of an SNS notification or the detail of an EventBridge
+event. A record that fails, or that no longer fits the time left, goes back to the queue. Of a FIFO queue, so does the
+rest of its message group, not run: the order is kept.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor
+from aws_lambda_powertools.utilities.batch.exceptions import SQSFifoMessageGroupCircuitBreakerError
 
 from archal_lambda import Clones, Deadline, read_event
-from archal_lambda.powertools import log_calls
+from archal_lambda.powertools import log_calls, read_message
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -27,8 +30,10 @@ SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no 
 
 logger = Logger()
 metrics = Metrics(namespace="ArchalLambda")
+# For standard queues as well: a record without a message group stands alone.
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
 # An error for the whole batch would return the good records, too.
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+processor.raise_on_entire_batch_failure = False
 
 
 class Batch(msgspec.Struct, rename="pascal"):
@@ -69,7 +74,7 @@ def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     deadline = Deadline.from_context(lambda_context, reserve=1.0)
     if deadline.remaining() < NEEDED_SECONDS:
         raise ScenarioError("not started: too little time is left")
-    scenario = read_event(record.json_body, Scenario)
+    scenario = read_message(record.body, Scenario)
     view = clones().with_deadline(deadline)
     for number, step in enumerate(scenario.steps, 1):
         response = view[step.clone].request(
@@ -99,11 +104,17 @@ def one_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     metrics.add_metric("ScenariosPassed", MetricUnit.Count, 1)
 
 
-def has_id(record: Any) -> bool:  # noqa: ANN401 - an event may contain anything
-    """Tell whether a record can be reported."""
-    return isinstance(record, dict) and isinstance(
-        cast("dict[str, Any]", record).get("messageId"), str
-    )
+def sound(record: Any) -> dict[str, Any] | None:  # noqa: ANN401 - an event may contain anything
+    """Take a record as SQS makes them; None if it has no id to report it by."""
+    fields = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+    if not isinstance(fields.get("messageId"), str):
+        return None
+    attributes = fields.get("attributes")
+    if isinstance(attributes, dict):
+        group = cast("dict[str, Any]", attributes).get("MessageGroupId")
+        if group is None or isinstance(group, str):
+            return fields
+    return {**fields, "attributes": {}}
 
 
 @logger.inject_lambda_context(log_event=False)
@@ -113,10 +124,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     batch = read_event(event, Batch)
     # Only a record with an id can be reported; SQS gives one to each.
-    records = [record for record in batch.records if has_id(record)]
+    records = [record for one in batch.records if (record := sound(one)) is not None]
     if len(records) < len(batch.records):
         logger.error("records left out", extra={"count": len(batch.records) - len(records)})
     metrics.add_metric("Records", MetricUnit.Count, len(records))
     with processor(records, one_record, context):
         processor.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
+    skipped = sum(
+        kind is SQSFifoMessageGroupCircuitBreakerError for kind, *_ in processor.exceptions
+    )
+    if skipped:
+        metrics.add_metric("ScenariosSkipped", MetricUnit.Count, skipped)
+        logger.warning("records skipped after one of their group", extra={"count": skipped})
     return dict(processor.response())

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from archal_lambda import ArchalClient, Deadline, LambdaContext, RequestTimeout, read_event
+from archal_lambda.powertools import log_calls
 
 CALL_SECONDS = 10.0  # longest that one call to Archal may take
 # How long it may take to stop the session and to answer. A session whose creation got no response takes a call to
@@ -59,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         seconds = elapsed
 
     with (
-        ArchalClient.from_env(timeout=CALL_SECONDS) as client,
+        ArchalClient.from_env(timeout=CALL_SECONDS, on_call=log_calls(logger, metrics)) as client,
         client.sessions.open(
             clones=[check.clone],
             ttl_seconds=check.ttl_seconds,

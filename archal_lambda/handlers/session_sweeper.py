@@ -22,6 +22,7 @@ from archal_lambda import (
     NotFoundError,
     read_event,
 )
+from archal_lambda.powertools import log_calls
 
 # No further session is begun with less than this left; one DELETE may take 15 s.
 RESERVE_SECONDS = 20.0
@@ -39,10 +40,15 @@ class Sweep(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """What was done, as session ids. A dry run skips them all; so does too little time, for the rest."""
+    """What was done, as session ids. A dry run skips them all; so does too little time, for the rest.
+
+    Unreadable sessions are named, as far as they have ids, and left alone: their age is not known, and one that
+    somebody uses may be among them.
+    """
 
     found: int
     dry_run: bool
+    unreadable: list[str | None] = []
     stopped: list[str] = []
     failed: list[str] = []
     skipped: list[str] = []
@@ -56,28 +62,33 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     sweep = read_event(event, Sweep)
     deadline = Deadline.from_context(context, reserve=RESERVE_SECONDS)
     now = datetime.now(UTC)
-    with ArchalClient.from_env() as client:
+    with ArchalClient.from_env(on_call=log_calls(logger, metrics)) as client:
         sessions = client.sessions.list()
-        report = Report(found=len(sessions), dry_run=sweep.dry_run)
-        for session in sessions:
-            if (now - session.created_at).total_seconds() <= sweep.max_age_seconds:
-                continue
+        unreadable = sessions.unreadable
+        report = Report(len(sessions) + len(unreadable), sweep.dry_run, unreadable)
+        forgotten = [
+            session.session_id
+            for session in sessions
+            if (now - session.created_at).total_seconds() > sweep.max_age_seconds
+        ]
+        for session_id in forgotten:
             if sweep.dry_run or deadline.expired:
-                report.skipped.append(session.session_id)
+                report.skipped.append(session_id)
                 continue
             try:
-                client.sessions.delete(session.session_id)
+                client.sessions.delete(session_id)
             except NotFoundError:
                 pass  # it ended by itself meanwhile
             except (ArchalError, ValueError) as error:  # one session never keeps the others running
                 logger.warning("session not stopped", extra={"reason": str(error)})
-                report.failed.append(session.session_id)
+                report.failed.append(session_id)
                 continue
-            report.stopped.append(session.session_id)
+            report.stopped.append(session_id)
     metrics.add_metric("SessionsFound", MetricUnit.Count, report.found)
     metrics.add_metric("SessionsStopped", MetricUnit.Count, len(report.stopped))
     metrics.add_metric("SessionsNotStopped", MetricUnit.Count, len(report.failed))
     metrics.add_metric("SessionsSkipped", MetricUnit.Count, len(report.skipped))
+    metrics.add_metric("SessionsUnreadable", MetricUnit.Count, len(report.unreadable))
     result: dict[str, Any] = msgspec.to_builtins(report)
     logger.info("sessions swept", extra={"report": result})
     return result

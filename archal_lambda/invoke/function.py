@@ -20,6 +20,7 @@ __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 
 DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
 _INIT_LIMIT = 30  # seconds for importing the handler; Lambda allows 10
+_END_LIMIT = 10  # seconds for what a handler does when it is interrupted; a second interruption ends it at once
 _PACKAGE = Path(__file__).parents[1]
 _RUNNER = _PACKAGE / "invoke" / "runner.py"
 _CONTEXT = _PACKAGE / "testing" / "context.py"
@@ -30,7 +31,7 @@ class Outcome:
     """How an invocation ended.
 
     Args:
-        result: What the handler returned.
+        result: What the handler returned, as its JSON says it; text where that cannot be decoded.
         error: Lambda's error object instead: `errorType`, `errorMessage`, `stackTrace`.
         log: What the function printed, if it was captured.
     """
@@ -88,32 +89,35 @@ class Function:
             "event": event,
             "context": str(_CONTEXT),
         }
-        try:
-            child = subprocess.run(  # noqa: S603 - our own runner, without a shell
-                # -P keeps the runner's own folder off `sys.path`.
-                [sys.executable, "-P", str(_RUNNER)],
-                input=json.dumps(order),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if capture else None,
-                env=self._environ(settings),
-                text=True,
-                encoding="utf-8",
-                timeout=self.timeout + _INIT_LIMIT,
-                check=False,
-                # Ctrl-C is for us; we end the child.
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds")
-        log = child.stderr or ""
+        with subprocess.Popen(  # noqa: S603 - our own runner, without a shell
+            # -P keeps the runner's own folder off `sys.path`.
+            [sys.executable, "-P", str(_RUNNER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if capture else None,
+            env=self._environ(settings),
+            text=True,
+            encoding="utf-8",
+            # Ctrl-C is for us; we end the child.
+            start_new_session=True,
+        ) as child:
+            try:
+                output, log = child.communicate(json.dumps(order), self.timeout + _INIT_LIMIT)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds")
+            except BaseException:
+                _end(child)
+                raise
+        log = log or ""
         if child.returncode == -signal.SIGALRM:
             message = f"Task timed out after {self.timeout:.2f} seconds"
             return _failed("Sandbox.Timedout", message, log)
-        if child.returncode != 0 or not child.stdout:
+        if child.returncode != 0 or not output:
             message = f"the process ended with exit code {child.returncode}"
             return _failed("Runtime.ExitError", message, log)
-        outcome = json.loads(child.stdout)
-        return Outcome(outcome.get("result"), outcome.get("error"), log)
+        outcome = json.loads(output)
+        return Outcome(_decoded(outcome.get("result", "null")), outcome.get("error"), log)
 
     def _environ(self, settings: Settings | None) -> dict[str, str]:
         # As `sam local` does it: what the shell has wins over the template, if it is declared there at all.
@@ -131,5 +135,24 @@ class Function:
         return others | settings.variables()
 
 
+def _end(child: subprocess.Popen[str]) -> None:
+    # A handler that is interrupted may have a session to stop; one that takes too long is killed.
+    try:
+        child.terminate()
+        child.communicate(timeout=_END_LIMIT)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        child.kill()
+
+
 def _failed(kind: str, message: str, log: str = "") -> Outcome:
     return Outcome(error={"errorType": kind, "errorMessage": message}, log=log)
+
+
+def _decoded(text: str) -> object:
+    # A handler may return bytes, which Lambda passes on whatever they are, or numbers of thousands of digits.
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -17,6 +17,8 @@ __all__ = ["TemplateError", "find_function"]
 
 # What Lambda takes where the template says nothing that can be read here (CloudFormation, AWS::Lambda::Function).
 _TIMEOUT, _MEMORY = 3, 128
+# The most that Lambda takes, in seconds and megabytes (AWS Lambda Developer Guide, "Lambda quotas").
+_MAX_TIMEOUT, _MAX_MEMORY = 900, 10_240
 
 
 class TemplateError(ValueError):
@@ -61,6 +63,13 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     handler = properties.get("Handler")
     if not isinstance(handler, str) or "." not in handler:
         raise TemplateError(f"{template}: {name} has no Handler of the form module.function")
+
+    def number(key: str, default: int, most: int) -> int:
+        found = _number(properties.get(key), default, most)
+        if found is None:
+            raise TemplateError(f"{template}: {name} has a {key} of more than {most}")
+        return found
+
     folder = template.resolve().parent
     code = properties.get("CodeUri")
     # A makefile may put anything into the artifact, so its functions run from where the template is.
@@ -69,8 +78,8 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         handler=handler,
         name=name,
         root=folder / code if isinstance(code, str) and not built else folder,
-        timeout=timeout or _number(properties.get("Timeout"), _TIMEOUT),
-        memory=_number(properties.get("MemorySize"), _MEMORY),
+        timeout=timeout or number("Timeout", _TIMEOUT, _MAX_TIMEOUT),
+        memory=number("MemorySize", _MEMORY, _MAX_MEMORY),
         variables=_variables(shared, parameters) | _variables(own, parameters),
     )
 
@@ -112,9 +121,16 @@ def _resolved(value: object, parameters: dict[str, Any]) -> object:
     return value if name is None else _mapping(parameters.get(str(name))).get("Default")
 
 
-def _number(value: object, default: int) -> int:
+def _number(value: object, default: int, most: int) -> int | None:
+    """Read a positive number, or take the default for what is none; None if it is more than the most."""
     text = str(value)
-    return (int(text) if text.isascii() and text.isdecimal() else 0) or default
+    if not text.isascii() or not text.isdecimal():
+        return default
+    # Python itself refuses to read thousands of digits.
+    digits = text.lstrip("0")
+    if len(digits) > len(str(most)) or int(digits or "0") > most:
+        return None
+    return int(digits or "0") or default
 
 
 def _variables(properties: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:

@@ -32,7 +32,7 @@ def async_driver(
     sleep: _Sleep = asyncio.sleep,
 ) -> AsyncDriver:
     """Make what carries a client's flows out; `choose` picks its credentials, a transport of None is made here."""
-    make = _fetching if "emscripten" in sys.platform else _on_threads
+    make = _fetching if "emscripten" in sys.platform else _on_loop
     return make(settings, choose, transport, max_response_bytes, sleep)
 
 
@@ -51,7 +51,7 @@ def _fetching(
     return AsyncDriver(transport, _at_hand(credentials), sleep)
 
 
-def _on_threads(
+def _on_loop(
     settings: Settings,
     choose: _Choice,
     transport: AsyncTransport | None,
@@ -59,8 +59,8 @@ def _on_threads(
     sleep: _Sleep,
 ) -> AsyncDriver:
     from archal_lambda.transports._asyncio import (  # noqa: PLC0415 - does not load everywhere
+        LoopTransport,
         Threads,
-        ThreadTransport,
     )
     from archal_lambda.transports._platform import extension  # noqa: PLC0415 - the same
     from archal_lambda.transports._urllib3 import UrllibTransport  # noqa: PLC0415 - the same
@@ -72,7 +72,7 @@ def _on_threads(
     credentials = choose(settings, extension(blocking))
     at_hand = isinstance(credentials, StaticCredentials)
     authorize = _at_hand(credentials) if at_hand else threads.authorize(credentials)
-    return AsyncDriver(transport or ThreadTransport(own, threads), authorize, sleep)
+    return AsyncDriver(transport or LoopTransport(own, threads), authorize, sleep)
 
 
 def _at_hand(

@@ -1,13 +1,15 @@
-"""The asynchronous transport of CPython: the blocking one, on threads of its own.
+"""The asynchronous transport of CPython: the steps of the blocking one, awaited on the running event loop.
 
-This module owns the threads, and what becomes of a call whose task is cancelled. It must not know how a request
-travels. The event loop's default executor stays free for the program.
+This module owns that waiting, what becomes of a call whose task is cancelled, and the threads for what can only block:
+reading a secret. It must not know how a request travels. The event loop's default executor stays free for the program.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,10 +19,10 @@ from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import RequestTimeout
-from archal_lambda.transports._connection import CancelHandle
+from archal_lambda.transports._steps import Wait, block
 from archal_lambda.transports._urllib3 import UrllibTransport
 
-__all__ = ["MAX_THREADS", "NoThreadError", "ThreadTransport", "Threads"]
+__all__ = ["MAX_THREADS", "LoopTransport", "NoThreadError", "Threads"]
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0  # of the process whose threads they are
 
     async def run(self, task: Callable[[], T], deadline: Deadline) -> T:
         """Run something that blocks on a thread; it must be over by the deadline.
@@ -45,9 +48,11 @@ class Threads:
         A `NoThreadError` if none was free by then. What already runs on a thread runs on, if the
         waiting task is cancelled.
         """
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(MAX_THREADS, "archal-lambda-call")
-        job = self._pool.submit(task)
+        pool = self._pool
+        if pool is None or self._pid != os.getpid():  # a fork leaves the threads behind
+            pool = self._pool = ThreadPoolExecutor(MAX_THREADS, "archal-lambda-call")
+            self._pid = os.getpid()
+        job = pool.submit(task)
         waiter = asyncio.wrap_future(job)
         try:
             await asyncio.wait([waiter], timeout=deadline.remaining())
@@ -80,32 +85,54 @@ class Threads:
             pool.shutdown(wait=False)
 
 
-class ThreadTransport:
-    """Sends requests with a blocking transport, without holding up the event loop."""
+class LoopTransport:
+    """Sends requests on the running event loop; a connection may serve one loop after another."""
 
-    def __init__(self, blocking: UrllibTransport, threads: Threads) -> None:
-        self._blocking = blocking
+    def __init__(self, sockets: UrllibTransport, threads: Threads) -> None:
+        self._sockets = sockets
         self._threads = threads
 
     async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
-        """Send a request and read the whole response.
-
-        A cancelled call closes its connection, so that its thread is free at once; while a name is being resolved
-        or TLS set up, by the end of the `connect` limit.
-        """
-        handle = CancelHandle()
+        """Send a request and read the whole response; a cancelled call closes its connection at once."""
+        steps = self._sockets.steps(request, deadline, timeout)
+        loop = asyncio.get_running_loop()
         try:
-            return await self._threads.run(
-                lambda: self._blocking.send(request, deadline, timeout, handle=handle), deadline
-            )
-        except asyncio.CancelledError:
-            handle.cancel()
-            raise
-        except NoThreadError:
-            method, url = request.method, request.url
-            raise RequestTimeout(_BUSY, phase="connect", method=method, url=url) from None
+            wait = next(steps)
+            while True:
+                wait = steps.send(await _ready(loop, wait))
+        except StopIteration as stop:
+            response: Response = stop.value
+            return response
+        finally:
+            steps.close()
 
     async def aclose(self) -> None:
         """Close idle connections and let go of the threads; sending again makes new ones."""
-        self._blocking.close()
+        self._sockets.close()
         self._threads.close()
+
+
+async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket.socket]:
+    found: asyncio.Future[Sequence[socket.socket]] = loop.create_future()
+    add, remove = (
+        (loop.add_writer, loop.remove_writer)
+        if wait.write
+        else (loop.add_reader, loop.remove_reader)
+    )
+    try:
+        for sock in wait.socks:
+            add(sock, _settle, found, (sock,))
+    except NotImplementedError:  # the loop that Windows has by default
+        return await loop.run_in_executor(None, block, wait)
+    timer = loop.call_later(wait.seconds, _settle, found, ())
+    try:
+        return await found
+    finally:
+        timer.cancel()
+        for sock in wait.socks:
+            remove(sock)
+
+
+def _settle(found: asyncio.Future[Sequence[socket.socket]], socks: Sequence[socket.socket]) -> None:
+    if not found.done():
+        found.set_result(socks)

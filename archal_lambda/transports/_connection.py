@@ -1,13 +1,13 @@
 """One socket under one deadline.
 
-This module owns the promise that no step of a connection outlives its budget, and who may touch a connection while it
-is handed from one call to the next. It uses the standard library alone, and must not know requests, responses or HTTP.
+This module owns the promise that no step of a connection outlives its budget. It uses the standard library alone, and
+must not know requests, responses or HTTP, nor how this host waits.
 
-How the promise is kept: a socket's timeout counts for one wait, so a peer that drips a byte at a time restarts it with
-every byte. Here the socket is given the time that is left before every wait, however small: each `connect`, each
-`send` of a piece, each `recv`. Nothing runs beside the call to watch it, neither a thread nor a timer. Whoever
-reads or writes goes through `receive` and `write`, and a TLS handshake through the socket that `dial` returns, so there
-is no way round the clock.
+How the promise is kept: the socket never blocks. Whoever would have to wait yields a `Wait` of the time that is left,
+however small: for each address, each piece written, each piece read. So a peer that drips a byte at a time does not
+restart a clock. TLS is no way round it: its records are fed to OpenSSL in memory, a few at a time, and the clock is
+looked at in between. A peer may send records without end that hold nothing (RFC 8446, section 4.6.1, session tickets),
+and a TLS socket would read them all in one call.
 
 What a connection knows of itself is fact, not inference. `sent` turns true right before the first byte of a request may
 leave, and `phase` is the step under way, so an error made of them never has to guess from the kind of an exception.
@@ -16,50 +16,78 @@ leave, and `phase` is the step under way, so an error made of them never has to 
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import ssl
-import threading
-from collections.abc import Callable
-from typing import Any
 
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.timeouts import Deadline
 from archal_lambda.errors import Phase
+from archal_lambda.transports._dial import connect
 from archal_lambda.transports._resolve import resolve
+from archal_lambda.transports._steps import Steps, Wait, block
+from archal_lambda.transports._tls import Trust
 
-__all__ = ["CancelHandle", "Connection", "Reader"]
+__all__ = ["Connection"]
 
-_BUFFER = 16384  # bytes
+_RECORD = 16384  # bytes; the most of a TLS record
 
 
 class Connection:
     """A connection's socket, its deadline, and how far the exchange on it has come.
 
-    `deadline` is that of the first exchange; `phase`, `sent` and `reused` tell of the current one. `reader` is buffered
-    input that outlives each response, so that bytes left over are seen.
+    `deadline` is that of the first exchange; `phase`, `sent` and `reused` tell of the current one.
     """
 
     def __init__(self, deadline: Deadline) -> None:
         self.sock: socket.socket | None = None
+        self._readable: Wait | None = None  # the one wait of nearly every exchange
         self.phase: Phase = "resolve"
         self.sent = False
         self.reused = False
+        self._tls: ssl.SSLObject | None = None
+        self._incoming: ssl.MemoryBIO | None = None
+        self._outgoing: ssl.MemoryBIO | None = None
+        self._trust: Trust | None = None
+        self._origin = ""
         self._bytes_sent = 0
         self._bytes_received = 0
         self._marks: list[tuple[Phase, float]] = []
-        self.reader = Reader(self.receive)
         self._deadline = deadline
         self._read_limit: float | None = None
-        self._aborted = False
+
+    def open(self, host: str, port: int) -> Steps[None]:
+        """Resolve a name and connect to it."""
+        self.enter("resolve")
+        addresses = yield from resolve(host, port, self._left)
+        self.enter("connect")
+        self.sock = yield from connect((host, port), addresses, self._left)
+
+    def secure(self, trust: Trust, host: str, origin: str) -> Steps[None]:
+        """Set up TLS on the open connection, and go on with an earlier session with the origin if there is one."""
+        self.enter("tls")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        # A name with its last dot is the same name, but not in a certificate (RFC 6066, section 3).
+        name = host.removesuffix(".")
+        tls = trust.context.wrap_bio(
+            incoming, outgoing, server_hostname=name, session=trust.session(origin)
+        )
+        self._tls, self._incoming, self._outgoing = tls, incoming, outgoing
+        self._trust, self._origin = trust, origin
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                yield from self._flush()
+                yield from self._feed()
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    yield from self._flush()  # the alert that says why
+                raise
+            else:
+                return (yield from self._flush())
 
     def begin(self, deadline: Deadline, read_limit: float | None) -> None:
-        """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds.
-
-        A `ConnectionAbortedError` if the exchange was given up before it began.
-        """
-        if self._aborted:
-            raise ConnectionAbortedError("the call was cancelled")
+        """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds."""
         self.reused = self.phase == "body"
         if self.reused:
             self._marks.clear()
@@ -82,84 +110,108 @@ class Connection:
             marks=(*self._marks, (self.phase, self._deadline.clock())),
         )
 
-    def dial(self, host: str, port: int) -> socket.socket:
-        """Resolve a name and connect to it.
+    def write(self, data: bytes) -> Steps[None]:
+        """Send all of it."""
+        self._socket()
+        self._left()
+        self.sent = True
+        if self._tls is None:
+            return (yield from self._push(data))
+        for at in range(0, len(data), _RECORD):
+            self._bytes_sent += self._tls.write(data[at : at + _RECORD])
+            yield from self._flush()
+        return None
 
-        The result is a connected socket whose timeout is the time left, ready for a TLS handshake.
-        """
-        self.enter("resolve")
-        addresses = resolve(host, port, self._left())
-        self.enter("connect")
-        failure: OSError = OSError("the name has no address")
-        for untried, (family, kind, protocol, _, address) in zip(
-            range(len(addresses), 0, -1), addresses, strict=True
-        ):
-            try:
-                sock = socket.socket(family, kind, protocol)
-            except OSError as error:  # the kernel may lack the family
-                failure = error
-                continue
-            self.sock = sock  # so that abort() finds it
-            try:
-                # An equal share for each address, so that a dead first one does not starve the next.
-                sock.settimeout(self._left() / untried)
-                # A request goes out in one or two writes; Nagle's algorithm would hold the second back until
-                # the peer's delayed acknowledgement, about 40 ms.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.connect(address)
-                sock.settimeout(self._left())
-            except OSError as error:
-                sock.close()
-                failure = error
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
-        raise failure
+    def receive(self, most: int) -> Steps[bytes]:
+        """Read what is there, no longer than the budget allows; nothing is the end."""
+        tls = self._tls
+        if tls is None:
+            data = yield from self._pull(most)
+        else:
+            while True:
+                try:
+                    data = tls.read(most)
+                except ssl.SSLWantReadError:
+                    yield from self._flush()
+                    yield from self._feed()
+                else:
+                    break
+        self._bytes_received += len(data)
+        return data
 
-    def write(self, data: memoryview) -> None:
-        """Send all of a buffer."""
-        sock = self._socket()
-        while data:
-            # Not sendall(): over TLS it restarts the timeout for every record.
-            sock.settimeout(self._left())
-            self.sent = True
-            sent = sock.send(data)
-            self._bytes_sent += sent
-            data = data[sent:]
+    def untouched(self) -> bool:
+        """Tell whether there is nothing to read: else the peer closed it, or sent what nobody asked for."""
+        readable = self._readable
+        if self.sock is None or readable is None:
+            return False
+        readable.seconds = 0.0
+        return not block(readable)
 
     def leftover(self) -> bool:
-        """Tell whether bytes arrived that belong to no response read so far: the connection is out of step."""
-        if self.reader.buffered():
+        """Tell whether more came with what was read: the connection is out of step, or at its end."""
+        if self._tls is None or self._incoming is None:
+            return False
+        if self._trust is not None and not self.reused:
+            self._trust.remember(
+                self._origin, self._tls.session
+            )  # its tickets come with a response
+        if not (self._incoming.pending or self._tls.pending()):
+            return False
+        try:
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return False  # a record that holds nothing, such as a session ticket
+        except ssl.SSLError:
             return True
-        # A TLS record is decrypted whole: the rest of the last one is neither in the reader nor in the kernel.
-        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
-
-    def receive(self, buffer: memoryview) -> int:
-        """Read what is there, no longer than the budget allows, and return the number of bytes; 0 is the end."""
-        sock = self._socket()
-        left = self._left()
-        limit = self._read_limit
-        sock.settimeout(left if limit is None or left < limit else limit)
-        received = sock.recv_into(buffer)
-        self._bytes_received += received
-        return received
-
-    def abort(self) -> None:
-        """Make the exchange fail, from another thread: what waits on the socket wakes up."""
-        self._aborted = True
-        sock = self.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # Not SSLSocket's own, which drops the encryption first, so that a write in between would be plain.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        return True
 
     def close(self) -> None:
         """Close the socket, if there is one; closing again does nothing."""
         if self.sock is not None:
             self.sock.close()
-            self.sock = None
+            self.sock = self._readable = None
+
+    def _pull(self, most: int) -> Steps[bytes]:
+        sock, readable = self._socket(), self._readable
+        if readable is None:
+            readable = self._readable = Wait((sock,), 0.0)
+        while True:
+            left, limit = self._left(), self._read_limit
+            readable.seconds = left if limit is None or left < limit else limit
+            if not (yield readable):
+                raise TimeoutError("the peer was silent for too long")
+            try:
+                return sock.recv(most)
+            except BlockingIOError:
+                continue  # the kernel threw away what had come
+
+    def _push(self, data: bytes) -> Steps[None]:
+        sock = self._socket()
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                sent = sock.send(rest)
+            except BlockingIOError:
+                sent = 0
+            if self._tls is None:
+                self._bytes_sent += sent
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
+            if not (yield Wait((sock,), self._left(), write=True)):
+                raise TimeoutError("the peer took nothing for too long")
+
+    def _flush(self) -> Steps[None]:
+        if self._outgoing is not None and self._outgoing.pending:
+            yield from self._push(self._outgoing.read())
+
+    def _feed(self) -> Steps[None]:
+        raw = yield from self._pull(_RECORD)
+        if self._incoming is not None:
+            if raw:
+                self._incoming.write(raw)
+            else:
+                self._incoming.write_eof()
 
     def _socket(self) -> socket.socket:
         if self.sock is None:
@@ -171,60 +223,3 @@ class Connection:
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         return left
-
-
-class Reader(io.BufferedReader):
-    """Buffered input that the responses of a connection share; `receive` fills a buffer from its start."""
-
-    def __init__(self, receive: Callable[[memoryview], int]) -> None:
-        self._input = _Input(receive)
-        super().__init__(self._input, _BUFFER)
-
-    def buffered(self) -> bool:
-        """Tell whether something came that nobody has read; the socket is not asked."""
-        self._input.probing = True  # makes peek() look at the buffer alone
-        try:
-            return bool(self.peek(1))
-        finally:
-            self._input.probing = False
-
-
-class _Input(io.RawIOBase):
-    def __init__(self, receive: Callable[[memoryview], int]) -> None:
-        super().__init__()
-        self._receive = receive
-        self.probing = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer, as in io
-        return None if self.probing else self._receive(buffer)
-
-
-class CancelHandle:
-    """Ends one call from another thread, whatever connection it is on."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-        self._cancelled = False
-
-    def attach(self, connection: Connection) -> None:
-        """Begin, on the thread that makes the call; a `ConnectionAbortedError` if it was given up before."""
-        with self._lock:
-            if self._cancelled:
-                raise ConnectionAbortedError("the call was cancelled")
-            self._connection = connection
-
-    def detach(self) -> None:
-        """End; from here on the connection may be another call's."""
-        with self._lock:
-            self._connection = None
-
-    def cancel(self) -> None:
-        """Give the call up: what waits on its connection fails at once. Any thread may do so, at any time."""
-        with self._lock:
-            self._cancelled = True
-            if self._connection is not None:
-                self._connection.abort()

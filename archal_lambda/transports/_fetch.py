@@ -4,7 +4,8 @@ This module owns one exchange over `fetch` and the mapping of every failure to o
 only, and must not load urllib3. Names, TLS, pooling and HTTP itself are the host's business.
 
 What `fetch` keeps from us: how a connection comes about, so that `Timeout.connect` has no effect of its own; whether
-anything was sent before a failure, so that `.sent` is True unless the host says that it could not connect.
+anything was sent before a failure, so that `.sent` is True unless the host says that it could not connect; why it
+refuses a response or a certificate, unless it gives a code, as Node does. Without one, the connection counts as lost.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, to_js
 
-from archal_lambda.core.headers import Headers
+from archal_lambda.core.headers import Headers, with_token_names
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import (
+    CertificateError,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
     Phase,
+    ProtocolError,
     RequestTimeout,
     ResponseTooLarge,
     TransportError,
@@ -47,6 +50,13 @@ _UNCONNECTED = frozenset(
         "UND_ERR_CONNECT_TIMEOUT",
     }
 )
+# What Node's TLS says of a certificate; not what the peer says of ours, which begins with ERR_SSL_.
+_CERTIFICATE = re.compile(
+    r"(?!ERR_SSL_)\w*(CERT|CRL)\w*|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|"
+    r"UNABLE_TO_(DECODE_ISSUER_PUBLIC_KEY|VERIFY_LEAF_SIGNATURE)"
+)
+# What Node's parser and zlib say of a response they refuse; not of one that ends early.
+_REFUSED = re.compile(r"HPE_(?!INVALID_EOF_STATE)\w+|UND_ERR_HEADERS_OVERFLOW|Z_DATA_ERROR")
 _LONGEST = 2**31 - 1  # milliseconds a JavaScript timer can wait
 
 
@@ -85,6 +95,7 @@ class _Call:
         self._request = request
         self._read_limit = read_limit
         self._phase: Phase = "headers"
+        self._status: int | None = None
         self.controller = js.AbortController.new()
         self._fetchable = _fetchable(request, self.controller.signal)
 
@@ -94,13 +105,12 @@ class _Call:
             response = await js.fetch(self._fetchable)
         self._phase = "body"
         if not response.status:  # what a browser makes of a redirect
-            raise self._lost("the host hides redirects")
+            raise self._refused("the host hides redirects")
+        self._status = int(response.status)
         content = await self._read(response, limit)
         fields = js.Array.from_(response.headers.entries()).to_py()
-        headers = Headers([(name, value) for name, value in fields])
-        return Response(
-            int(response.status), headers=headers, content=content, request=self._request
-        )
+        headers = Headers.of(with_token_names((name, value) for name, value in fields))
+        return Response(self._status, headers=headers, content=content, request=self._request)
 
     def abort(self) -> None:
         """Let go of the connection, unless the exchange is over."""
@@ -114,9 +124,16 @@ class _Call:
                 f"timed out ({self._phase})", phase=self._phase, sent=True, **facts
             )
         code = _code(error)
-        if code in _UNCONNECTED and self._phase == "headers":
-            return ConnectError(f"no connection: {code}", sent=False, **facts)
-        return self._lost(code or "the host gives no reason")
+        if self._phase == "headers":
+            if code in _UNCONNECTED:
+                return ConnectError(f"no connection: {code}", sent=False, **facts)
+            if _CERTIFICATE.fullmatch(code):
+                reason = f"no connection: certificate not accepted: {code}"
+                return CertificateError(reason, sent=False, **facts)
+        if _REFUSED.fullmatch(code):
+            return self._refused(code)
+        reason = f"connection lost: {code or 'the host gives no reason'}"
+        return ConnectionLost(reason, sent=True, **facts)
 
     async def _read(self, response: Any, limit: int) -> bytes:  # noqa: ANN401 - a Response of JavaScript
         if not response.body:
@@ -144,9 +161,14 @@ class _Call:
                 limit=limit, method=self._request.method, url=self._request.url, sent=True
             )
 
-    def _lost(self, reason: str) -> ConnectionLost:
-        method, url = self._request.method, self._request.url
-        return ConnectionLost(f"connection lost: {reason}", method=method, url=url, sent=True)
+    def _refused(self, reason: str) -> ProtocolError:
+        return ProtocolError(
+            f"response refused: {reason}",
+            status_code=self._status,
+            method=self._request.method,
+            url=self._request.url,
+            sent=True,
+        )
 
 
 class _Limit:

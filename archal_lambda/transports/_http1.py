@@ -1,7 +1,14 @@
-"""HTTP/1.1: a request's head written, a response's head read, strictly.
+"""HTTP/1.1, without I/O: a request's head written, a response's head read, strictly.
 
 This module owns which response counts, where its body ends, and whether that can be trusted. It must not read bodies,
 which `_body` does, nor know connections or deadlines.
+
+A reader is a generator over what came (`Received`). It yields None when it needs more; whoever drives it feeds what
+comes next and goes on. So one reader serves sockets that block, event loops and tests.
+
+Nearly all responses have the usual form and come in one piece. One regular expression takes them as a whole
+(`read_usual`), and their headers are cut out when somebody looks. It must never find anything else than the reader
+that goes line by line, to which every other response is left.
 
 `http.client` is not asked: it forgives what no two programs forgive alike, which is how one response is smuggled into
 another, and it parses headers as if they were e-mail, which took nearly half the CPU time of a call.
@@ -13,17 +20,34 @@ refused, or read and the connection dropped behind it, so that nothing of it can
 from __future__ import annotations
 
 import re
-from http.client import HTTPException
-from io import BufferedReader
+from collections.abc import Generator
 
-from archal_lambda.core.headers import Headers
+from archal_lambda.core.headers import Headers, with_token_names
 from archal_lambda.core.request import Request
 
-__all__ = ["FIELD", "MAX_FIELDS", "MAX_LINE", "Head", "Malformed", "read_head", "write_head"]
+__all__ = [
+    "FIELD",
+    "MAX_FIELDS",
+    "MAX_HEAD",
+    "MAX_LINE",
+    "Cut",
+    "Head",
+    "Malformed",
+    "Received",
+    "read_head",
+    "read_usual",
+    "unmatched",
+    "write_head",
+]
 
 MAX_LINE = 65536  # bytes; as http.client allows
-MAX_FIELDS = 100  # the same
-_MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
+# RFC 9110 sets no number. A field of three bytes costs two hundred in memory, so there is one, as curl has it.
+MAX_FIELDS = 5000
+MAX_HEAD = 256 * 1024  # bytes of all interim responses and the final one; they may be endless
+_PROTOCOL = b"HTTP/1."
+# What a server of HTTP/2 says first: the connection's settings, or that it goes away (RFC 9113, sections 3.4 and 6.8).
+_HTTP2 = re.compile(rb"\0[\0-\x40].[\x04\x07].\0\0\0\0", re.DOTALL)
+_FRAME = 9  # bytes of a frame's head
 _FIRST_FINAL = 200
 _SWITCHING_PROTOCOLS = 101
 _NO_CONTENT = 204
@@ -31,90 +55,239 @@ _BODILESS = frozenset({_NO_CONTENT, 304})  # RFC 9110, section 6.4.1
 # A line may end with a bare LF (RFC 9112, section 2.2). A bare CR or a NUL has no place in one.
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r?\n")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")  # RFC 9112, section 5
+# A name with blanks in it or behind it, which servers send and programs read differently.
+_SPACED = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*):([^\r\n\0]*)\r?\n"
+)
+# Never read from anything but a plain line.
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _FOLD = re.compile(rb"[ \t]([^\r\n\0]*)\r?\n")  # RFC 9112, section 5.2
 _LENGTH = re.compile(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an attack
 
 
-class Malformed(HTTPException):
-    """The response breaks the rules; the message quotes nothing of it."""
+# Usual fields: they say nothing of the frame, nor of the connection but that it is kept. Names that could are told by
+# their first letter, which spares all others a second look.
+_OTHER = rb"""(?:
+    (?![CcTt])[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
+    | (?!(?i:content-length|content-encoding|transfer-encoding|connection):)
+      [!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
+    | (?i:connection):[ \t]*+(?i:keep-alive)[ \t]*+\r\n
+)*+"""
+# Final, with a body, of HTTP/1.1, every line end written out, one plain length and no coding. The second plus of `*+`
+# means that nothing taken is given back, so that no response takes long to refuse.
+_USUAL = re.compile(
+    rb"HTTP/1\.1\ (?!204|304)([2-9][0-9]{2})(?:\ [^\r\n\0]*+)?+\r\n"
+    rb"(" + _OTHER + rb"(?i:content-length):[ \t]*+([0-9]{1,18})[ \t]*+\r\n" + _OTHER + rb")\r\n",
+    re.VERBOSE,
+)
+_HINT = re.compile(rb"(?:\A|\n)keep-alive:([^\r]*)")
+
+
+class Malformed(Exception):  # noqa: N818 - says what a response is
+    """The response breaks the rules, whatever might follow; the message quotes nothing of it.
+
+    `status` is that of the response, where its status line was read.
+    """
+
+    status: int | None = None
+
+
+class Cut(Exception):  # noqa: N818 - the same
+    """The response ends before it is complete; the message quotes nothing of it."""
+
+
+class Received:
+    """What came on a connection and was read by nobody yet."""
+
+    __slots__ = ("_buffer", "_seen", "ended")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._seen = 0  # so many bytes have no line feed
+        self.ended = False
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Add what came; nothing at all is the end."""
+        if data:
+            self._buffer += data
+        else:
+            self.ended = True
+
+    def line(self, limit: int) -> bytes | None:
+        """Take up to the next line feed, or `limit` bytes, or what there is at the end; None if more must come."""
+        end = self._buffer.find(b"\n", self._seen, limit) + 1
+        if not end:
+            end = min(len(self._buffer), limit)
+            if end < limit and not self.ended:
+                self._seen = end
+                return None
+        return self._take(end)
+
+    def beginning(self, size: int) -> bytes:
+        """Look at the first bytes, which stay."""
+        return bytes(self._buffer[:size])
+
+    def some(self, limit: int) -> bytes | None:
+        """Take up to `limit` bytes of what there is, nothing at the end; None if more must come."""
+        if self._buffer or self.ended:
+            return self._take(min(len(self._buffer), limit))
+        return None
+
+    def _take(self, size: int) -> bytes:
+        self._seen = 0
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
 
 class Head:
     """Status and headers of a final response, and where its body ends.
 
     `chunked` bodies come in chunks; `length` is in bytes, None if chunks or the end of the connection end the body;
-    `persistent` connections may be used again behind it. Headers that cannot be trusted to say so are `Malformed`.
+    `persistent` connections may be used again behind it, for as long as `hint`, their `Keep-Alive` field, says.
     """
 
-    __slots__ = ("chunked", "headers", "length", "persistent", "status")
+    __slots__ = ("chunked", "headers", "hint", "length", "persistent", "status")
 
-    def __init__(self, status: int, minor: int, headers: Headers, *, bodiless: bool) -> None:
+    def __init__(
+        self, status: int, headers: Headers, length: int | None, hint: str | None = None
+    ) -> None:
         self.status = status
         self.headers = headers
-        self.chunked = "transfer-encoding" in headers
-        if self.chunked and headers["transfer-encoding"].lower() != "chunked":
-            raise Malformed("the transfer coding is not supported")
-        lengths = set(headers.get_all("content-length"))
-        if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
-            raise Malformed("the content length is malformed")
-        self.length = int(next(iter(lengths))) if lengths and not self.chunked else None
-        self.persistent = _kept_alive(minor, headers)
-        if bodiless:
-            # A body that is announced all the same may yet come, and must not be the next call's response.
-            if self.chunked or (status == _NO_CONTENT and self.length):
-                self.persistent = False
-            self.chunked, self.length = False, 0
-        elif self.chunked:
-            # With a length besides, or before HTTP/1.1, chunks are how responses are smuggled (RFC 9112,
-            # sections 6.1 and 6.3): read them, then drop the connection.
-            self.persistent = self.persistent and minor > 0 and not lengths
-        elif self.length is None:
-            self.persistent = False
+        self.length = length
+        self.hint = hint
+        self.chunked = False
+        self.persistent = True
+
+
+def _framed(status: int, minor: int, headers: Headers, *, bodiless: bool) -> Head:
+    """Find where the body ends; headers that cannot be trusted to say so are `Malformed`."""
+    if status == _SWITCHING_PROTOCOLS:
+        raise Malformed("the peer switched protocols without being asked to")
+    chunked = "transfer-encoding" in headers
+    if chunked and headers["transfer-encoding"].lower() != "chunked":
+        raise Malformed("the transfer coding is not supported")
+    lengths = set(headers.get_all("content-length"))
+    if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+        raise Malformed("the content length is malformed")
+    length = int(next(iter(lengths))) if lengths and not chunked else None
+    head = Head(status, headers, length, headers.get("keep-alive"))
+    head.persistent = _kept_alive(minor, headers)
+    if bodiless:
+        # A body that is announced all the same may yet come, and must not be the next call's response.
+        if chunked or (status == _NO_CONTENT and length):
+            head.persistent = False
+        head.length = 0
+    elif chunked:
+        head.chunked = True
+        # With a length besides, or before HTTP/1.1, chunks are how responses are smuggled (RFC 9112,
+        # sections 6.1 and 6.3): read them, then drop the connection.
+        head.persistent = head.persistent and minor > 0 and not lengths
+    elif length is None:
+        head.persistent = False
+    return head
 
 
 def write_head(request: Request) -> bytes:
     """Write the request line and the headers of a prepared request."""
     host = "" if request.base is None else request.base.netloc
-    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.pairs)
+    fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers.pairs])
     head = f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
     return head.encode("latin-1")
 
 
-def read_head(reader: BufferedReader, method: str) -> Head:
+def read_usual(data: bytes, method: str) -> tuple[Head, int] | None:
+    """Read a whole head of the usual form, and tell where the body begins; None leaves it to `read_head`.
+
+    `data` is what came first, and less than `MAX_FIELDS` fields would fill.
+    """
+    match = _USUAL.match(data)
+    if match is None or method == "HEAD":
+        return None
+    status, fields, length = match.groups()
+    lowered = fields.lower()
+    hint = None
+    if b"keep-alive:" in lowered:
+        hint = b", ".join(_HINT.findall(lowered)).decode("latin-1")
+    return Head(int(status), Headers.of_lines(fields), int(length), hint), match.end()
+
+
+def read_head(received: Received, method: str) -> Generator[None, None, Head]:
     """Read up to the end of the final response's headers; interim responses are skipped, the body is left unread."""
-    left = _MAX_HEAD
+    left = MAX_HEAD
     while True:
-        line = reader.readline(min(left, MAX_LINE))
+        limit = min(left, MAX_LINE)
+        while (line := received.line(limit)) is None:
+            _check_protocol(
+                received.beginning(_FRAME)
+            )  # one that speaks another waits for us to go on
+            yield
         match = _STATUS.fullmatch(line)
         if match is None:
-            raise Malformed("there is no status line")
-        fields, left = _fields(reader, left - len(line))
-        headers = Headers.of(fields)
+            _check_protocol(line)
+            raise unmatched(line, limit, "the status line is malformed")
         status = int(match[2])
-        if status == _SWITCHING_PROTOCOLS:
-            raise Malformed("the peer switched protocols without being asked to")
-        # Taken for the final one, an interim response (RFC 9110, section 15.2) would make the final one the next
-        # call's.
-        if status >= _FIRST_FINAL:
-            bodiless = method == "HEAD" or status in _BODILESS
-            return Head(status, int(match[1]), headers, bodiless=bodiless)
+        try:
+            fields, left, plain = yield from _fields(received, left - len(line))
+            # Taken for the final one, an interim response (RFC 9110, section 15.2) would make the final one the next
+            # call's.
+            if status >= _FIRST_FINAL or status == _SWITCHING_PROTOCOLS:
+                bodiless = method == "HEAD" or status in _BODILESS
+                head = _framed(status, int(match[1]), Headers.of(fields), bodiless=bodiless)
+                head.persistent = head.persistent and plain
+                return head
+        except Malformed as error:
+            error.status = status
+            raise
 
 
-def _fields(reader: BufferedReader, left: int) -> tuple[list[tuple[str, str]], int]:
+def _check_protocol(begun: bytes) -> None:
+    if not _PROTOCOL.startswith(begun[: len(_PROTOCOL)]):
+        http2 = _HTTP2.match(begun) is not None
+        raise Malformed("the server speaks HTTP/2 only" if http2 else "it is not HTTP/1.1")
+
+
+def unmatched(line: bytes, limit: int, reason: str) -> Malformed | Cut:
+    """Say what a line is that was read up to `limit` bytes and does not match: malformed for a reason, or cut off."""
+    if line.endswith(b"\n"):
+        return Malformed(reason)
+    if len(line) < limit:
+        return Cut("the response is incomplete")
+    return Malformed(f"a line is longer than {MAX_LINE} bytes, or all are than {MAX_HEAD}")
+
+
+_Fields = tuple[list[tuple[str, str]], int, bool]
+
+
+def _fields(received: Received, left: int) -> Generator[None, None, _Fields]:
     fields: list[tuple[str, str]] = []
+    plain = True
     for _ in range(MAX_FIELDS + 1):
-        line = reader.readline(min(left, MAX_LINE))
+        limit = min(left, MAX_LINE)
+        while (line := received.line(limit)) is None:
+            yield
         left -= len(line)
         if line in {b"\r\n", b"\n"}:
-            return fields, left
+            return fields if plain else with_token_names(fields), left, plain
         if match := FIELD.fullmatch(line):
             fields.append((match[1].decode(), _value(match[2])))
-        elif fields and (match := _FOLD.fullmatch(line)):
+            continue
+        # From here on, a field is not what it should be; that of a framing field cannot be trusted.
+        if fields and (match := _FOLD.fullmatch(line)):
             name, value = fields[-1]
-            fields[-1] = (name, f"{value} {_value(match[1])}")
+            fields[-1] = (name, f"{value} {_value(match[1])}".strip(" "))
+        elif match := _SPACED.fullmatch(line):
+            plain = False
+            name = _value(match[1])
+            fields.append((name, _value(match[2])))
         else:
-            break
-    raise Malformed("the header section is malformed")
+            raise unmatched(line, limit, "a header field is malformed")
+        if name.lower() in _FRAMING:
+            raise Malformed("a header field that frames the body is malformed")
+    raise Malformed(f"there are more than {MAX_FIELDS} header fields")
 
 
 def _value(raw: bytes) -> str:

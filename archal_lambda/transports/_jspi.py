@@ -10,21 +10,19 @@ of it, of repeated headers the last one wins, and outside Node the host follows 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from pyodide.ffi import can_run_sync, run_sync
 
+from archal_lambda.core.flow import Flow
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout
-from archal_lambda.errors import ConfigurationError
+from archal_lambda.errors import ArchalError, ConfigurationError
 from archal_lambda.transports._fetch import FetchTransport
+from archal_lambda.transports.base import Driver
 
 __all__ = ["JspiTransport", "gather", "sleep"]
-
-R = TypeVar("R")
-T = TypeVar("T")
 
 
 class JspiTransport:
@@ -50,20 +48,27 @@ def sleep(seconds: float) -> None:
     run_sync(asyncio.sleep(seconds))
 
 
-def gather(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
-    """Do a task for each item, `most` at once, and return the results in order; what a task raises first is raised."""
+def gather(
+    driver: Driver, flows: Sequence[Flow[Response]], most: int
+) -> list[Response | ArchalError]:
+    """Carry flows out, `most` at once, and return for each, in order, its response or its error."""
     _require_waiting()
-    return run_sync(_all_done(task, items, most))
+    return run_sync(_all_done(driver, flows, most))
 
 
-async def _all_done(task: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
+async def _all_done(
+    driver: Driver, flows: Sequence[Flow[Response]], most: int
+) -> list[Response | ArchalError]:
     slots = asyncio.Semaphore(most)
 
-    async def one(item: T) -> R:
+    async def one(flow: Flow[Response]) -> Response | ArchalError:
         async with slots:
-            return task(item)  # suspends this task alone
+            try:
+                return driver.run(flow)  # suspends this task alone
+            except ArchalError as error:
+                return error
 
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    tasks = [asyncio.ensure_future(one(flow)) for flow in flows]
     await asyncio.wait(tasks)
     return [task.result() for task in tasks]
 

@@ -7,14 +7,19 @@ What it chooses is loaded with it, because a function is initialised with more o
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from archal_lambda.core.auth import Credentials, ExtensionCredentials, MakeExtension
+from archal_lambda.core.auth import (
+    Credentials,
+    ExtensionCredentials,
+    MakeExtension,
+    StaticCredentials,
+)
 from archal_lambda.core.environment import TokenSecret
 from archal_lambda.core.settings import Settings
+from archal_lambda.transports._locks import SharedLock
 from archal_lambda.transports.base import Driver, Transport
 
 # Pyodide has neither threads nor sockets. Not ==, which type checkers take for a reason to look away.
@@ -42,14 +47,16 @@ def driver(
     sends = transport or BlockingTransport(
         ca_file=settings.ca_file, max_response_bytes=max_response_bytes
     )
-    return Driver(sends, choose(settings, extension(sends)).headers, sleep)
+    credentials = choose(settings, extension(sends))
+    at_hand = isinstance(credentials, StaticCredentials)
+    return Driver(sends, credentials.headers, sleep, at_hand=at_hand)
 
 
 def extension(transport: Transport) -> MakeExtension:
     """Make what makes credentials of a secret that is read with this transport."""
 
     def make(header: str, secret: TokenSecret) -> ExtensionCredentials:
-        lock = threading.Lock()
+        lock = SharedLock()
         return ExtensionCredentials(header, secret, transport.send, lock=lock, wall_clock=time.time)
 
     return make

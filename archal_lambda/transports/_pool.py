@@ -2,107 +2,121 @@
 
 This module owns which connection is used again and for how long. It must not open one, nor know what travels on it.
 
-Age is wall-clock time: the monotonic clock stands still while Lambda freezes the process, and the peer's does not. The
-one used last is used first, so that the others grow old and are closed. Four things end a connection that is kept: its
-age, bytes that arrived unasked, a fork (a child would read its parent's responses), and a restore from a snapshot.
+Servers close what is idle for too long, and a request that crosses with that is lost: nobody knows whether it was
+carried out. So a connection is given up before its server does so. Age is wall-clock time: the monotonic clock stands
+still while Lambda freezes the process, and the server's does not. Every call looks at the age of all connections,
+whichever client and server they belong to, so that those of an ended session do not wait for a call that never comes.
+
+There is one store for all clients, a dict from the one used longest ago to the one used last. It has no lock, because a
+call may be made in a signal handler, by the very thread that would hold it: what `pop` gives to one is nobody else's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import re
 import weakref
-from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 
 from archal_lambda.transports._connection import Connection
 
-__all__ = ["ConnectionPool"]
+__all__ = ["MAX_IDLE", "MAX_IDLE_SECONDS", "ConnectionPool", "idle_seconds"]
 
-_Entry = tuple[Connection, float]
-_Stacks = dict[str, "deque[_Entry]"]
+# uvicorn and Node close after 5 s, gunicorn after 2 s; the rest of a second is for the way there.
+MAX_IDLE_SECONDS = 4.0
+MAX_IDLE = 32  # connections: a fan-out of a sensible size, and a small part of the 1,024 descriptors of a function
+_MAX_HINTED_SECONDS = (
+    15.0  # load balancers and NAT on the way forget idle connections, whatever the server says
+)
+_MARGIN_SECONDS = 1.0  # the server's time began when it had sent the response, and ends when the next request arrives
+_HINT = re.compile(r"(?:^|[,;\s])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+
+_Entry = tuple[
+    object, str, float, float
+]  # whose, to which origin, since when, for how many seconds
+
+
+def idle_seconds(hint: str, default: float) -> float:
+    """Tell how long a connection may be idle by the server's `Keep-Alive` field; `default` if it does not say."""
+    timeouts = _HINT.findall(hint)
+    if not timeouts:
+        return default
+    return min(max(min(map(int, timeouts)) - _MARGIN_SECONDS, 0.0), _MAX_HINTED_SECONDS)
 
 
 class ConnectionPool:
     """Idle connections by origin (scheme, host and port).
 
-    `usable` tells whether a connection is still in step with its peer; one of `max_seconds` or more is not used again.
+    `usable` tells whether a connection is still in step with its peer.
     """
 
     def __init__(
-        self,
-        *,
-        usable: Callable[[Connection], bool],
-        max_seconds: float,
-        wall_clock: Callable[[], float],
+        self, *, usable: Callable[[Connection], bool], wall_clock: Callable[[], float]
     ) -> None:
         self._usable = usable
-        self._max_seconds = max_seconds
         self._wall_clock = wall_clock
-        self._stacks: _Stacks = {}
-        self._lock = threading.Lock()
+        self._owner = object()
         # A client that is dropped unclosed must not leave its sockets to the garbage collector.
-        weakref.finalize(self, _close_all, self._stacks)
-        _all.add(self)
+        weakref.finalize(self, _close_all, self._owner)
 
     def take(self, origin: str) -> Connection | None:
         """Take the freshest usable connection, the caller's from now on; those too old or out of step are closed."""
-        with self._lock:
-            stack = self._stacks.get(origin)
-            if not stack:
-                return None
-            now = self._wall_clock()
-            while stack and not self._fresh(stack[0], now):
-                stack.popleft()[0].close()
-            while stack:
-                entry = stack.pop()
-                if self._fresh(entry, now) and self._usable(entry[0]):
-                    return entry[0]
-                entry[0].close()
-        return None
+        if not _idle:
+            return None
+        now = self._wall_clock()
+        taken: Connection | None = None
+        for connection in reversed(list(_idle)):
+            entry = _idle.get(connection)
+            if entry is None:
+                continue  # another thread took it meanwhile
+            owner, to, since, seconds = entry
+            # Below 0 the clock was set back, and the age is unknown.
+            if not 0 <= now - since < seconds:
+                _drop(connection)
+            elif taken is None and owner is self._owner and to == origin:
+                if _idle.pop(connection, None) is None:
+                    continue
+                if self._usable(connection):
+                    taken = connection
+                else:
+                    connection.close()
+        return taken
 
-    def put(self, origin: str, connection: Connection) -> None:
-        """Keep a connection whose last response was read to its end."""
-        with self._lock:
-            self._stacks.setdefault(origin, deque()).append((connection, self._wall_clock()))
-
-    def _fresh(self, entry: _Entry, now: float) -> bool:
-        # Below 0 the clock was set back, and the age is unknown.
-        return 0 <= now - entry[1] < self._max_seconds
-
-    def unlock(self) -> None:
-        """Begin anew with the lock, in a forked process."""
-        self._lock = threading.Lock()
+    def put(self, origin: str, connection: Connection, seconds: float) -> None:
+        """Keep a connection whose last response was read to its end, for so many seconds."""
+        _idle[connection] = (self._owner, origin, self._wall_clock(), seconds)
+        if len(_idle) > MAX_IDLE:
+            for oldest in list(_idle)[:-MAX_IDLE]:
+                _drop(oldest)
 
     def close(self) -> None:
         """Close every connection kept."""
-        with self._lock:
-            _close_all(self._stacks)
+        _close_all(self._owner)
 
 
-def _close_all(stacks: _Stacks) -> None:
-    for stack in stacks.values():
-        while stack:
-            stack.pop()[0].close()
+def _drop(connection: Connection) -> None:
+    if _idle.pop(connection, None) is not None:
+        connection.close()
+
+
+def _close_all(owner: object) -> None:
+    for connection in list(_idle):
+        entry = _idle.get(connection)
+        if entry is not None and entry[0] is owner:
+            _drop(connection)
 
 
 def _drop_all() -> None:
-    for idle in list(_all):
-        idle.close()
+    for connection in list(_idle):
+        _drop(connection)
 
 
-def _drop_inherited() -> None:
-    for idle in list(_all):
-        idle.unlock()  # another thread of the parent may have held the lock
-        idle.close()
-
-
-_all: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+_idle: dict[Connection, _Entry] = {}
 # A connection inherited by a forked process is the parent's: both would read each other's responses.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drop_inherited)
+    os.register_at_fork(after_in_child=_drop_all)
 # Lambda SnapStart: connections opened before the snapshot are dead after a restore, and nobody says so.
 with contextlib.suppress(ImportError):
     import_module("snapshot_restore_py").register_after_restore(_drop_all)

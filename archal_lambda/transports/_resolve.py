@@ -5,12 +5,18 @@ This module owns the wait for the resolver, which has no timeout of its own. It 
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import copy
 import os
 import socket
 import threading
 import time
+from _thread import start_new_thread
+from collections.abc import Callable
 from typing import Any
+
+from archal_lambda.transports._steps import Steps, Wait
 
 __all__ = ["Address", "resolve"]
 
@@ -21,16 +27,28 @@ Address = tuple[Any, ...]
 _SHARED_SECONDS = 1.0
 
 
-def resolve(host: str, port: int, seconds: float) -> list[Address]:
-    """Resolve a name to what `socket.getaddrinfo` gives for TCP; a `TimeoutError` if it takes longer.
+def resolve(host: str, port: int, left: Callable[[], float]) -> Steps[list[Address]]:
+    """Resolve a name to what `socket.getaddrinfo` gives for TCP; `left` returns the seconds left, or raises.
 
     For an address nothing is asked of a resolver.
     """
+    seconds = left()
     if _is_address(host):
         return _look_up(host, port)
     lookup = _shared(host, port)
-    if not lookup.over.wait(seconds):
-        raise TimeoutError("the name was not resolved in time")
+    # An event would have a lock inside, which a signal handler could wait for, and an event loop cannot wait for one.
+    over, told = socket.socketpair()
+    lookup.waiting.append(told)
+    try:
+        if not lookup.is_over and not (yield Wait((over,), seconds)):
+            raise TimeoutError("the name was not resolved in time")
+    finally:
+        over.close()
+        with contextlib.suppress(
+            ValueError
+        ):  # the lookup is over, and has closed it or is about to
+            lookup.waiting.remove(told)
+            told.close()
     if isinstance(lookup.outcome, OSError):
         raise copy.copy(lookup.outcome)  # each thread adds its frames to what it raises
     return lookup.outcome
@@ -46,36 +64,58 @@ class _Lookup:
         self._key = host, port
         # Not monotonic: that clock stands still while Lambda freezes the process, and the answer is lost meanwhile.
         self._began = time.time()
-        self.over = threading.Event()
+        self._asker: int | None = threading.get_ident()
+        self.is_over = False
+        self.waiting: list[
+            socket.socket
+        ] = []  # one for each call that waits, closed when the lookup is over
         self.outcome: list[Address] | OSError = OSError("the resolver failed")
-        threading.Thread(target=self._run, name="archal-lambda-resolve", daemon=True).start()
+
+    def start(self) -> None:
+        try:
+            # Not threading's: to register one it holds a lock, which a signal handler could keep from this thread.
+            start_new_thread(self._run, ())
+        except RuntimeError:
+            self._end(OSError("no thread could be started to resolve the name"))
+        self._asker = None
 
     def joinable(self) -> bool:
-        return 0 <= time.time() - self._began < _SHARED_SECONDS and not self.over.is_set()
+        # One that this thread has yet to start was interrupted by a signal handler, which would wait for itself.
+        waits_for_us = self._asker == threading.get_ident()
+        young = 0 <= time.time() - self._began < _SHARED_SECONDS
+        return young and not waits_for_us and not self.is_over
 
     def _run(self) -> None:
+        outcome = self.outcome
         try:
-            self.outcome = _look_up(*self._key)
+            outcome = _look_up(*self._key)
         except OSError as error:
-            self.outcome = error.with_traceback(None)
+            outcome = error.with_traceback(None)
         except UnicodeError:
-            self.outcome = OSError("the host is not a valid name")
+            outcome = OSError("the host is not a valid name")
         finally:
-            self.over.set()
-            with _lock:
-                if _under_way.get(self._key) is self:
-                    del _under_way[self._key]
+            self._end(outcome)
+
+    def _end(self, outcome: list[Address] | OSError) -> None:
+        self.outcome = outcome
+        self.is_over = True
+        while self.waiting:
+            with contextlib.suppress(IndexError):  # a call gave up meanwhile
+                self.waiting.pop().close()
+        if _under_way.get(self._key) is self:
+            _under_way.pop(self._key, None)
 
 
 def _shared(host: str, port: int) -> _Lookup:
-    with _lock:
-        lookup = _under_way.get((host, port))
-        if lookup is None or not lookup.joinable():
-            try:
-                lookup = _under_way[host, port] = _Lookup(host, port)
-            except RuntimeError:
-                raise OSError("no thread could be started to resolve the name") from None
-        return lookup
+    # No lock, which a signal handler could wait for on the thread that holds it. In a race one asks besides.
+    mine = _Lookup(host, port)
+    lookup = _under_way.setdefault((host, port), mine)
+    if lookup is not mine:
+        if lookup.joinable():
+            return lookup
+        _under_way[host, port] = mine
+    mine.start()
+    return mine
 
 
 def _look_up(host: str, port: int) -> list[Address]:
@@ -90,14 +130,9 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _forget() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
-    _lock = threading.Lock()
-    _under_way.clear()
-
-
-_lock = threading.Lock()
+# getaddrinfo() loads it when it is first called, and fails in a signal handler that interrupts the loading.
+codecs.lookup("idna")
 _under_way: dict[tuple[str, int], _Lookup] = {}
 # The threads of the parent are not in a forked process.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_under_way.clear)

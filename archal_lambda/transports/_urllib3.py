@@ -1,22 +1,18 @@
-"""The synchronous transport, on urllib3's connections.
+"""The transport of hosts with sockets: one exchange on each connection, under a real deadline.
 
-This module owns connections: opening, reusing, ageing and closing them, one exchange on each, and the mapping of
-every failure to our errors. Retries and redirects are not its business: urllib3's own are never reached, because
-they carry `x-route-authorization` to other hosts and wait longer than a budget.
+This module owns connections: opening, reusing, ageing and closing them, and the mapping of every failure to our errors.
+It must not retry, nor follow a redirect. Of urllib3 it has the rules for TLS, and nothing else: urllib3's own retries
+and redirects carry `x-route-authorization` to other hosts and wait longer than a budget, its sockets let a peer that
+drips restart the clock, and its connections can be used on one thread at a time only.
 """
 
 from __future__ import annotations
 
-import socket
+import io
 import ssl
 import time
-from collections.abc import Callable
-from http.client import HTTPException
-from typing import TypedDict
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.wait import wait_for_read
+from collections.abc import Callable, Generator
+from typing import TypedDict, TypeVar
 
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.request import Request
@@ -24,31 +20,44 @@ from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import (
+    CertificateError,
     ConnectError,
     ConnectionLost,
+    ProtocolError,
     RequestTimeout,
     ResponseTooLarge,
     TransportError,
 )
 from archal_lambda.transports._body import TooLarge, read_body
-from archal_lambda.transports._connection import CancelHandle, Connection
-from archal_lambda.transports._http1 import Malformed, read_head, write_head
-from archal_lambda.transports._pool import ConnectionPool
-from archal_lambda.transports._tls import Once, tls_context
+from archal_lambda.transports._connection import Connection
+from archal_lambda.transports._http1 import (
+    Cut,
+    Head,
+    Malformed,
+    Received,
+    read_head,
+    read_usual,
+    write_head,
+)
+from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
+from archal_lambda.transports._steps import Steps, run
+from archal_lambda.transports._tls import Once, Trust, tls_context
 
 __all__ = ["UrllibTransport"]
 
-# An idle connection older than this is closed, not used: Lambda freezes the process between invocations, and
-# load balancers forget idle connections meanwhile. httpx keeps 5 s, AWS NAT gateways 350 s.
-MAX_IDLE_SECONDS = 15.0
-_PIECE = 65536
+_T = TypeVar("_T")
+
+_PIECE = 65536  # bytes
+_NO_PROTOCOL = "no application protocol"  # in OpenSSL's words; Python has no name for this alert
+_FIRST = 16384  # bytes of a response that are looked at for the usual form
 
 
 class UrllibTransport:
     """Sends requests over HTTP/1.1, each under a real deadline.
 
-    `ca_file` is a PEM file, None means the system's certificates; `max_response_bytes` counts after decoding. Idle
-    connections age by `wall_clock`, not the monotonic one, which stands still while Lambda freezes the process.
+    `ca_file` is a PEM file, None means the system's certificates; `max_response_bytes` counts after decoding. A
+    connection may be idle for `max_idle_seconds`, or what its server says, by `wall_clock`: the monotonic one stands
+    still while Lambda freezes the process. No connection belongs to a thread or an event loop.
     """
 
     def __init__(
@@ -61,113 +70,131 @@ class UrllibTransport:
     ) -> None:
         self._max_bytes = max_response_bytes
         # Reading the CA certificates takes tens of milliseconds, which a fan-out must not spend on each call.
-        self._context = Once(lambda: tls_context(ca_file))
-        self._idle = ConnectionPool(
-            usable=_usable, max_seconds=max_idle_seconds, wall_clock=wall_clock
-        )
+        self._trust = Once(lambda: Trust(tls_context(ca_file)))
+        self._max_idle_seconds = max_idle_seconds
+        self._idle = ConnectionPool(usable=Connection.untouched, wall_clock=wall_clock)
 
-    def send(
-        self,
-        request: Request,
-        deadline: Deadline,
-        timeout: Timeout,
-        *,
-        handle: CancelHandle | None = None,
-    ) -> Response:
-        """Send a request and read the whole response; `handle` lets another thread end the exchange."""
+    def send(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
+        """Send a request and read the whole response."""
+        return run(self.steps(request, deadline, timeout))
+
+    def steps(self, request: Request, deadline: Deadline, timeout: Timeout) -> Steps[Response]:
+        """Send a request and read the whole response, whoever waits; ending the steps early closes the connection."""
         base = request.base
         if base is None:
             raise TypeError("the request has no base URL")
         kept = self._idle.take(base.origin)
         connection = kept or Connection(deadline.within(timeout.connect))
         try:
-            if handle is not None:
-                handle.attach(connection)
-            if connection.sock is None:
-                connection.sock = self._connect(connection, base, deadline)
+            if kept is None:
+                yield from self._open(connection, base, deadline)
             connection.begin(deadline, timeout.read)
-            response, reusable = self._converse(connection, request)
-        except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
-            _end(handle, connection)
+            response, seconds = yield from self._converse(connection, request)
+        except (OSError, Malformed, Cut, TooLarge) as error:
+            failure = _translated(error, connection, request)
             # Other errors quote what the peer said, and the frames of each contain parts of it.
             cause = error.with_traceback(None) if isinstance(error, OSError) else None
-            raise _translated(error, connection, request) from cause
         except BaseException:
-            _end(handle, connection)
-            raise
-        if handle is not None:
-            handle.detach()
-        if reusable:
-            self._idle.put(base.origin, connection)
-        else:
             connection.close()
-        return response
+            raise
+        else:
+            if seconds:
+                self._idle.put(base.origin, connection, seconds)
+            else:
+                connection.close()
+            return response
+        connection.close()
+        raise failure from cause  # here, where nothing else stands behind it
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""
         self._idle.close()
 
-    def _connect(self, owner: Connection, base: BaseUrl, deadline: Deadline) -> socket.socket:
-        connection: _Plain | _Tls
-        if base.scheme == "https":
-            context = self._context.get(deadline.remaining())
-            connection = _Tls(base.host, base.port, ssl_context=context)
-        else:
-            connection = _Plain(base.host, base.port)
-        connection.owner = owner
-        connection.connect()
-        if isinstance(connection.sock, ssl.SSLSocket):
-            # An end without the closing alert may be an attacker's (RFC 9112, section 9.8): no end, an error.
-            connection.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # as in ssl.py
-        return connection.sock
+    def _open(self, connection: Connection, base: BaseUrl, deadline: Deadline) -> Steps[None]:
+        secure = base.scheme == "https"
+        trust = self._trust.get(deadline.remaining()) if secure else None
+        yield from connection.open(base.host, base.port)
+        if trust is not None:
+            yield from connection.secure(trust, base.host, base.origin)
 
-    def _converse(self, connection: Connection, request: Request) -> tuple[Response, bool]:
+    def _converse(self, connection: Connection, request: Request) -> Steps[tuple[Response, float]]:
         broken = False
         try:
-            _write(connection, request)
+            yield from connection.write(write_head(request) + request.content[:_PIECE])
+            if len(request.content) > _PIECE:
+                yield from connection.write(request.content[_PIECE:])
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
         connection.enter("headers")
-        head = read_head(connection.reader, request.method)
-        connection.enter("body")
-        content = read_body(head, connection.reader, self._max_bytes)
+        first = yield from connection.receive(_FIRST)
+        usual = read_usual(first, request.method)
+        if usual is not None:
+            head, start = usual
+            connection.enter("body")
+            end = start + (head.length or 0)
+            if end <= len(first) and end - start <= self._max_bytes:
+                content, more = first[start:end], len(first) > end
+            else:
+                content, more = yield from self._read_plain(connection, end - start, first[start:])
+        else:
+            head, content, more = yield from self._read_any(connection, request.method, first)
         response = Response.of(head.status, head.headers, content, request, connection.transfer())
-        return response, head.persistent and not broken and not connection.leftover()
+        if not head.persistent or broken or more or connection.leftover():
+            return response, 0.0
+        if head.hint is not None:
+            return response, idle_seconds(head.hint, self._max_idle_seconds)
+        return response, self._max_idle_seconds
+
+    def _read_plain(
+        self, connection: Connection, length: int, first: bytes
+    ) -> Steps[tuple[bytes, bool]]:
+        """Read a body without any coding; tell besides whether more came than that."""
+        if length > self._max_bytes:
+            raise TooLarge(self._max_bytes)
+        body = io.BytesIO()
+        left = length - body.write(first)
+        while left:
+            piece = yield from connection.receive(min(left, _PIECE))
+            if not piece:
+                raise Cut("the body is incomplete")
+            left -= body.write(piece)
+        return body.getvalue(), False
+
+    def _read_any(
+        self, connection: Connection, method: str, first: bytes
+    ) -> Steps[tuple[Head, bytes, bool]]:
+        received = Received()
+        received.feed(first)
+        head = yield from _fed(connection, received, read_head(received, method), None)
+        connection.enter("body")
+        body = io.BytesIO()
+        try:
+            pieces = read_body(head, received, self._max_bytes)
+            yield from _fed(connection, received, pieces, body)
+        except Malformed as error:
+            error.status = head.status
+            raise
+        return head, body.getvalue(), bool(received)
 
 
-class _Plain(HTTPConnection):
-    owner: Connection
-
-    def _new_conn(self) -> socket.socket:
-        return self.owner.dial(self._dns_host, self.port)
-
-
-class _Tls(HTTPSConnection):
-    owner: Connection
-
-    def _new_conn(self) -> socket.socket:
-        sock = self.owner.dial(self._dns_host, self.port)
-        self.owner.enter("tls")
-        return sock
-
-
-def _end(handle: CancelHandle | None, connection: Connection) -> None:
-    # In this order: a connection that is let go of may be another call's.
-    if handle is not None:
-        handle.detach()
-    connection.close()
-
-
-def _usable(connection: Connection) -> bool:
-    # An idle connection with something to read was closed by the peer, or holds bytes nobody asked for.
-    return connection.sock is not None and not wait_for_read(connection.sock, timeout=0)
-
-
-def _write(connection: Connection, request: Request) -> None:
-    connection.write(memoryview(write_head(request) + request.content[:_PIECE]))
-    if len(request.content) > _PIECE:
-        connection.write(memoryview(request.content)[_PIECE:])
+def _fed(
+    connection: Connection,
+    received: Received,
+    reader: Generator[bytes | None, None, _T],
+    body: io.BytesIO | None,
+) -> Steps[_T]:
+    """Feed a reader what comes, as it asks for it, and keep what it gives."""
+    while True:
+        try:
+            piece = next(reader)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+        if piece is None:
+            received.feed((yield from connection.receive(_PIECE)))
+        elif body is not None:
+            body.write(piece)
 
 
 def _translated(error: Exception, connection: Connection, request: Request) -> TransportError:
@@ -180,10 +207,14 @@ def _translated(error: Exception, connection: Connection, request: Request) -> T
     )
     if isinstance(error, TooLarge):
         return ResponseTooLarge(limit=error.args[0], **facts)
-    if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
+    if isinstance(error, Malformed):
+        return ProtocolError(f"response refused: {error}", status_code=error.status, **facts)
+    if isinstance(error, TimeoutError):
         return RequestTimeout(f"timed out ({phase})", phase=phase, **facts)
     if phase in {"resolve", "connect", "tls"}:
-        return ConnectError(f"no connection: {_reason(error)}", **facts)
+        refused = isinstance(error, ssl.SSLCertVerificationError)
+        failure = CertificateError if refused else ConnectError
+        return failure(f"no connection: {_reason(error)}", **facts)
     return ConnectionLost(f"connection lost: {_reason(error)}", **facts)
 
 
@@ -198,11 +229,15 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not accepted: {getattr(error, 'verify_message', 'no reason given')}"
     if isinstance(error, ssl.SSLError):
+        if _NO_PROTOCOL in str(
+            error
+        ):  # the alert of a server that was offered HTTP/1.1 (RFC 7301, section 3.2)
+            return "the server speaks HTTP/2 only"
         # Errors that Python code raises have no reason.
         return f"TLS: {getattr(error, 'reason', None) or type(error).__name__}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, Malformed):
+    if isinstance(error, Cut):
         return str(error)
     # Other messages may quote what the peer sent.
     return type(error).__name__

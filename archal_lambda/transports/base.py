@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from archal_lambda.core.flow import Authorize, Flow, Send
+from archal_lambda.core.flow import Flow, Send, Sleep
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
@@ -18,7 +18,7 @@ from archal_lambda.core.secrets import guarded
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import TransportError
 
-__all__ = ["AsyncDriver", "AsyncTransport", "Driver", "Transport", "jitter", "unique_key"]
+__all__ = ["AsyncDriver", "AsyncTransport", "Driver", "Transport", "jitter", "keyed"]
 
 R = TypeVar("R")
 
@@ -78,16 +78,22 @@ AsyncTransport.__module__ = "archal_lambda"  # outside: inside it would be a mem
 
 
 class Driver:
-    """Carries flows out, blocking; `authorize` is `Credentials.headers`."""
+    """Carries flows out, blocking.
+
+    `authorize` is `Credentials.headers`; `at_hand` says that it never blocks.
+    """
 
     def __init__(
         self,
         transport: Transport,
         authorize: Callable[[Deadline, Headers | None], Headers],
         sleep: Callable[[float], None],
+        *,
+        at_hand: bool = True,
     ) -> None:
         self.transport = transport
-        self._authorize = authorize
+        self.authorize = authorize
+        self.at_hand = at_hand
         self._sleep = sleep
 
     @guarded
@@ -100,14 +106,15 @@ class Driver:
             except StopIteration as stop:
                 result: R = stop.value
                 return result
+            if isinstance(step, Sleep):
+                self._sleep(step.seconds)
+                outcome = None
+                continue
             try:
                 if isinstance(step, Send):
                     outcome = self.transport.send(step.request, step.deadline, step.timeout)
-                elif isinstance(step, Authorize):
-                    outcome = self._authorize(step.deadline, step.refused)
                 else:
-                    self._sleep(step.seconds)
-                    outcome = None
+                    outcome = self.authorize(step.deadline, step.refused)
             except TransportError as error:
                 outcome = error
 
@@ -135,14 +142,15 @@ class AsyncDriver:
             except StopIteration as stop:
                 result: R = stop.value
                 return result
+            if isinstance(step, Sleep):
+                await self._sleep(step.seconds)
+                outcome = None
+                continue
             try:
                 if isinstance(step, Send):
                     outcome = await self.transport.asend(step.request, step.deadline, step.timeout)
-                elif isinstance(step, Authorize):
-                    outcome = await self._authorize(step.deadline, step.refused)
                 else:
-                    await self._sleep(step.seconds)
-                    outcome = None
+                    outcome = await self._authorize(step.deadline, step.refused)
             except TransportError as error:
                 outcome = error
 
@@ -153,7 +161,9 @@ def jitter() -> float:
     return int.from_bytes(os.urandom(7)) / 2**56
 
 
-def unique_key(given: str | None) -> str:
-    """Return the key that was given, or one that nobody else has."""
-    # Made per call: at import it would be the same in every environment restored from one snapshot.
-    return os.urandom(16).hex() if given is None else given
+def keyed(request: Request) -> Request:
+    """Give a creation the key by which its retries are known for the same, unless it has one."""
+    # Drawn per call: at import it would be the same in every environment restored from one snapshot.
+    if request.idempotent:
+        return request
+    return request.completed({"Idempotency-Key": os.urandom(16).hex()})

@@ -50,12 +50,12 @@ class MockTransport:
 
         Raises:
             TransportError: Whatever the handler raises.
-            TypeError: If the handler is asynchronous.
+            TypeError: If the handler returns something else, or is asynchronous.
         """
         del deadline, timeout
         self.requests.append(request)
         made = self._handler(request)
-        if not isinstance(made, Response):
+        if isinstance(made, Awaitable):
             raise TypeError("an asynchronous handler is for asynchronous clients only")
         return _response_to(request, made)
 
@@ -72,11 +72,12 @@ class MockTransport:
 
         Raises:
             TransportError: Whatever the handler raises.
+            TypeError: If the handler returns something else.
         """
         del deadline, timeout
         self.requests.append(request)
         made = self._handler(request)
-        return _response_to(request, made if isinstance(made, Response) else await made)
+        return _response_to(request, await made if isinstance(made, Awaitable) else made)
 
     def close(self) -> None:
         """Do nothing; there is no connection."""
@@ -85,5 +86,7 @@ class MockTransport:
         """Do nothing; there is no connection."""
 
 
-def _response_to(request: Request, made: Response) -> Response:
+def _response_to(request: Request, made: object) -> Response:
+    if not isinstance(made, Response):
+        raise TypeError(f"the handler must return a Response, not {type(made).__name__}")
     return Response(made.status_code, headers=made.headers, content=made.content, request=request)

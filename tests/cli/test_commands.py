@@ -103,7 +103,7 @@ def test_invoke_any_handler(cli, handlers):
     ("name", "kind", "message"),
     [
         ("mine.fails", "LookupError", "no such thing"),
-        ("mine.marshal", "TypeError", "Object of type set is not JSON serializable"),
+        ("mine.marshal", "Runtime.MarshalError", "Object of type set is not JSON serializable"),
         ("mine.exits", "Runtime.ExitError", "exit code 3"),
         ("mine.nope", "Runtime.HandlerNotFound", "Handler 'nope' missing on module 'mine'"),
         ("none.nope", "Runtime.ImportModuleError", "Unable to import module 'none'"),
@@ -298,7 +298,10 @@ def test_session_create_refuses_a_seed_that_is_none(cli, archal, seed):
 def start(*args):
     """Start a command whose stderr is a terminal; give the process and the terminal."""
     terminal, end = pty.openpty()
-    command = [sys.executable, "-c", "from archal_lambda.cli import main; main()", *args]
+    # A shell leaves Ctrl-C ignored in what it starts in the background, these tests too.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listen}; from archal_lambda.cli import main; main()"
+    command = [sys.executable, "-c", program, *args]
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, env=environ, text=True)
     os.close(end)

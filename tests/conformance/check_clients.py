@@ -61,6 +61,15 @@ async def check_calls_are_recorded(host):
     assert "query-secret" not in repr(records)
 
 
+async def check_a_hook_that_fails_breaks_no_call(host):
+    def fail(*_):
+        raise LookupError("a hook's own")
+
+    clones = host.clones(on_call=fail, trace=fail)
+    for _ in range(2):
+        assert (await clones["svc"].get(f"/echo/{host.key()}")).status_code == 200
+
+
 async def check_a_closed_client_opens_again(host):
     clones = host.clones()
     assert (await clones["svc"].get(f"/echo/{host.key()}")).status_code == 200

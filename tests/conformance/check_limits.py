@@ -111,15 +111,30 @@ async def check_a_name_that_does_not_resolve(host):
     assert failure.sent is (not isinstance(failure, errors.ConnectError))
 
 
+async def check_a_certificate_that_is_not_accepted(host):
+    svc = host.clones({"svc": f"{host.untrusted}/svc/api"})["svc"]
+    for method in ("GET", "POST"):
+        failure = await fails(svc.request(method, "/x", token=TOKEN), errors.CertificateError)
+        assert (failure.sent, failure.attempts) == (False, 1)
+
+
 async def check_an_answer_cut_short(host):
     for behaviour in ("cut", "cut-chunk"):
         failure = await fails(host.svc.post(f"/{behaviour}/{host.key()}"), errors.ConnectionLost)
         assert failure.sent is True
 
 
-async def check_what_is_no_answer(host):
-    failure = await fails(host.svc.post(f"/garbage/{host.key()}"), errors.ConnectionLost)
-    assert failure.sent is True
+async def check_a_malformed_answer_is_refused_once(host):
+    """Whatever the method: it would come again (RFC 9110, section 9.2.2)."""
+    for fault in ("field", "lengths", "length", "chunk", "coding", "not-http"):
+        for method in ("GET", "DELETE", "POST"):
+            key = host.key()
+            call = host.svc.request(method, f"/malformed/{key}?{fault}")
+            failure = await fails(call, errors.ProtocolError)
+            assert (failure.sent, failure.attempts) == (True, 1), fault
+            # fetch gives a status together with the headers, and not at all without them.
+            assert failure.status_code in {401, None}, fault
+            assert len(await host.seen(key)) == 1, fault
 
 
 async def check_an_answer_too_large(host):

@@ -29,13 +29,15 @@ class Host:
         kind: `sync` or `async`.
         origin: The misbehaving server.
         closed: An address where nobody listens.
+        untrusted: A server whose certificate nobody has heard of.
         environ: The variables of a local Archal.
     """
 
-    def __init__(self, kind, origin, closed, environ):
+    def __init__(self, kind, origin, closed, untrusted, environ):
         self.kind = kind
         self.origin = origin
         self.closed = closed
+        self.untrusted = untrusted
         self.environ = environ
         self._run = time.time_ns()
         self._keys = 0

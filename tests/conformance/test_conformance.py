@@ -10,19 +10,33 @@ from conformance import checks
 from conformance.host import Host
 from support import supply
 from support.faults import behaviours
+from support.faults.server import FaultServer, good
+from support.faults.tls import Authority
 from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
 
 
 @pytest.fixture(scope="module")
-def surroundings():
-    """What the checks run against: the misbehaving server, an address where nobody listens, and a local Archal."""
-    with socket.socket() as unused, behaviours.server() as server, LocalArchal() as archal:
+def surroundings(tmp_path_factory):
+    """What the checks run against: misbehaving servers, an address where nobody listens, and a local Archal."""
+    tls = Authority(tmp_path_factory.mktemp("ca")).untrusted
+    with (
+        socket.socket() as unused,
+        behaviours.server() as server,
+        FaultServer(good, tls=tls) as untrusted,
+        LocalArchal() as archal,
+    ):
         unused.bind(("127.0.0.1", 0))  # and never listens
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        yield {"origin": server.origin, "closed": closed, "environ": dict(archal.environ)}
+        yield {
+            "origin": server.origin,
+            "closed": closed,
+            "untrusted": untrusted.origin,
+            "environ": dict(archal.environ),
+        }
         assert not server.failures
+        assert not untrusted.requests
 
 
 @pytest.mark.parametrize("name", checks.names("sync"))

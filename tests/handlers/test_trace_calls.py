@@ -79,4 +79,4 @@ def test_no_handler_loads_a_tracer(handler):
 
     loaded = set(done.stdout.split())
     assert f"archal_lambda.handlers.{handler}" in loaded
-    assert loaded & {"aws_xray_sdk", "botocore", "boto3"} == set()
+    assert "aws_xray_sdk" not in loaded

@@ -12,12 +12,10 @@ from support.faults import server as faults
 from support.faults.client import open_sockets
 from support.faults.server import FaultServer
 
-from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
+from archal_lambda import AsyncClones, Request, RetryPolicy, Settings
 from archal_lambda.core.timeouts import Deadline
 from archal_lambda.transports import _asyncio
 from archal_lambda.transports._asyncio import Threads
-from archal_lambda.transports._connection import CancelHandle, Connection
-from archal_lambda.transports._urllib3 import UrllibTransport
 
 
 def clones_at(server, ca_file=None, **options):
@@ -115,24 +113,6 @@ def test_a_cancelled_call_frees_its_connection(scheme, authority, steps):
         assert not server.failures
 
 
-def test_a_call_cancelled_while_connecting_ends_its_thread():
-    with faults.blackhole() as address:
-        settings = Settings(clone_urls={"svc": f"http://{address}"}, token="t")
-
-        async def main():
-            clones = AsyncClones(settings)
-            task = asyncio.create_task(clones["svc"].get("/", timeout=Timeout(60, connect=None)))
-            assert await settled(our_threads)
-            await asyncio.sleep(0.05)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await clones.close()
-            assert await settled(lambda: not our_threads())
-
-        asyncio.run(main())
-
-
 def test_cancellation_under_load_leaves_nothing_over():
     """Of hundreds of calls most are cancelled at odd moments. No connection, thread or task is left."""
 
@@ -175,26 +155,6 @@ def test_cancellation_under_load_leaves_nothing_over():
     assert open_sockets() == before
 
 
-def test_a_call_waits_for_a_thread_under_its_own_deadline(monkeypatch):
-    """It fails in time and has sent nothing. Running calls are not harmed."""
-    monkeypatch.setattr(_asyncio, "MAX_THREADS", 2)
-    with FaultServer([faults.read, faults.pause(0.6), faults.send(faults.answer())]) as server:
-
-        async def main():
-            async with clones_at(server) as clones:
-                slow = [asyncio.create_task(clones["svc"].get(f"/{n}")) for n in range(2)]
-                assert await settled(lambda: len(server.requests) == 2)
-                with pytest.raises(errors.RequestTimeout, match="no thread was free") as caught:
-                    await clones["svc"].post("/late", timeout=0.1)
-                assert (caught.value.sent, caught.value.phase) == (False, "connect")
-                assert [one.status_code for one in await asyncio.gather(*slow)] == [200, 200]
-
-        asyncio.run(main())
-        assert [one.target for one in server.requests] == ["/svc/api/0", "/svc/api/1"] or len(
-            server.requests
-        ) == 2
-
-
 def test_the_loops_own_threads_stay_free():
     """Calls that hang do not keep the program's own work in threads from running."""
     with FaultServer([faults.read, faults.hold]) as server:
@@ -230,34 +190,6 @@ def test_an_event_loop_that_ends_leaves_no_call_behind():
         assert call.cancelled()
         asyncio.run(clones.close())
         assert asyncio.run(settled(lambda: not our_threads()))
-
-
-def test_a_task_given_up_before_it_began_makes_no_call():
-    """A handle that was cancelled lets no call begin. One that was detached ends nobody's connection."""
-    handle = CancelHandle()
-    handle.cancel()
-    wire = Connection(Deadline.after(1))
-    with pytest.raises(ConnectionAbortedError):
-        handle.attach(wire)
-    other = CancelHandle()
-    other.attach(wire)
-    other.cancel()
-    with pytest.raises(ConnectionAbortedError):
-        wire.begin(Deadline.after(1), None)
-    with FaultServer(faults.good) as server:
-        transport = UrllibTransport()
-        request = Request("GET", "/").prepared(
-            clones_at(server)["svc"]._base, clones_at(server)._settings.route_headers
-        )
-        with pytest.raises(errors.ConnectError) as caught:
-            transport.send(request, Deadline.after(5), Timeout(5), handle=handle)
-        assert caught.value.sent is False
-        detached = CancelHandle()
-        transport.send(request, Deadline.after(5), Timeout(5), handle=detached)
-        detached.cancel()
-        transport.send(request, Deadline.after(5), Timeout(5))
-        transport.close()
-        assert server.connections == 1
 
 
 def test_an_error_nobody_waits_for_is_not_logged_by_asyncio():

@@ -24,7 +24,13 @@ from support.faults.server import (
 from support.faults.tls import dripped_handshake
 
 from archal_lambda import Deadline, Timeout
-from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, TransportError
+from archal_lambda.errors import (
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    TransportError,
+)
 
 BUDGET = 0.2
 
@@ -114,7 +120,7 @@ def test_a_certificate_counts_for_its_own_connection(plain_site, authority, cert
     here.server.over = False
     here.call()
     assert here.server.wait_for(lambda server: server.over)
-    error = here.fail(error=ConnectError)
+    error = here.fail(error=CertificateError)
     assert (error.sent, len(here.server.requests)) == (False, 1)
     assert "certificate not accepted" in str(error)
 

@@ -6,24 +6,25 @@ import pytest
 
 from archal_lambda import Deadline
 from archal_lambda.transports._connection import Connection
+from archal_lambda.transports._steps import run
 
 
-def test_a_closed_wire_neither_reads_nor_writes():
+def test_a_closed_connection_neither_reads_nor_writes():
     """Nothing counts as sent. Closing again does nothing."""
-    wire = Connection(Deadline.after(1))
-    wire.close()
-    wire.close()
+    connection = Connection(Deadline.after(1))
+    connection.close()
+    connection.close()
     with pytest.raises(ConnectionError, match="closed"):
-        wire.write(memoryview(b"x"))
+        run(connection.write(b"x"))
     with pytest.raises(ConnectionError, match="closed"):
-        wire.receive(memoryview(bytearray(1)))
-    assert not wire.sent
-    assert not wire.leftover()
+        run(connection.receive(1))
+    assert not connection.sent
+    assert not connection.leftover()
 
 
 def test_a_deadline_that_has_passed_resolves_no_name():
     """No socket is made either."""
-    wire = Connection(Deadline.after(-1))
+    connection = Connection(Deadline.after(-1))
     with pytest.raises(TimeoutError):
-        wire.dial("nowhere.invalid", 443)
-    assert (wire.phase, wire.sock) == ("resolve", None)
+        run(connection.open("nowhere.invalid", 443))
+    assert (connection.phase, connection.sock) == ("resolve", None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from archal_lambda import Clones, NotFoundError, Response, Settings
+from archal_lambda import Clones, NotFoundError, Request, Response, Settings
 from archal_lambda.errors import ConnectError, ConnectionLost
 from archal_lambda.transports.mock import MockTransport
 
@@ -61,3 +63,12 @@ def test_a_closed_mock_still_responds():
     mock, clone = clone_on(lambda _: Response(204))
     mock.close()
     assert clone.delete("/a").status_code == 204
+
+
+@pytest.mark.parametrize("made", [None, {}, 200])
+def test_a_handler_that_returns_something_else_is_refused(made):
+    mock = MockTransport(lambda _request: made)
+    with pytest.raises(TypeError, match="the handler must return a Response, not"):
+        mock.send(Request("GET", "/"), None, None)
+    with pytest.raises(TypeError, match="the handler must return a Response, not"):
+        asyncio.run(mock.asend(Request("GET", "/"), None, None))

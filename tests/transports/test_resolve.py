@@ -9,15 +9,21 @@ import time
 
 import pytest
 from support.faults.client import LATE, clones_at
+from support.threads import others_in
 
 from archal_lambda import Request
 from archal_lambda.errors import RequestTimeout
 from archal_lambda.transports import _resolve
-from archal_lambda.transports._resolve import resolve
+from archal_lambda.transports._resolve import resolve as steps
+from archal_lambda.transports._steps import run
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.15
 FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 9))]
+
+
+def resolve(host, port, seconds):
+    return run(steps(host, port, lambda: seconds))
 
 
 class Resolver:
@@ -44,10 +50,6 @@ def resolver(monkeypatch):
     resolver.open.set()
 
 
-def resolving():
-    return [one for one in threading.enumerate() if one.name == "archal-lambda-resolve"]
-
-
 def test_a_resolver_that_hangs_holds_one_thread_for_all(resolver):
     """A fan-out to a name that does not resolve ends in time. It leaves one thread behind, not one for each call."""
     clones = clones_at("https://nowhere.invalid", UrllibTransport())
@@ -57,7 +59,7 @@ def test_a_resolver_that_hangs_holds_one_thread_for_all(resolver):
     assert time.monotonic() - started < BUDGET + LATE
     assert [type(one) for one in outcomes] == [RequestTimeout] * 12
     assert {(one.phase, one.sent) for one in outcomes} == {("resolve", False)}
-    assert len(resolving()) == len(resolver.asked) == 1
+    assert others_in("_resolve.py") == len(resolver.asked) == 1
 
 
 def test_a_slow_lookup_is_not_shared_with_later_calls(resolver, monkeypatch):
@@ -119,11 +121,11 @@ def test_a_forked_process_asks_for_itself(resolver):
 def test_without_a_thread_to_ask_on_there_is_no_connection(resolver, monkeypatch):
     """The process may be unable to start a thread. The call says so, and the next one tries again."""
 
-    def full(_thread):
+    def full(*_):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", full)
+        patch.setattr(_resolve, "start_new_thread", full)
         with pytest.raises(OSError, match="no thread could be started"):
             resolve("a.invalid", 443, 5.0)
     resolver.open.set()

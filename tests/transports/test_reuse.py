@@ -175,10 +175,10 @@ def test_what_ages_does_so_by_the_time_of_day():
 
 
 @pytest.mark.parametrize(
-    ("passed", "connections"), [(0.0, 1), (14.9, 1), (15.0, 2), (400.0, 2), (-0.1, 2)]
+    ("passed", "connections"), [(0.0, 1), (3.9, 1), (4.0, 2), (400.0, 2), (-0.1, 2)]
 )
 def test_an_idle_connection_ages_by_the_wall_clock(site, passed, connections):
-    """After 15 s, or when the clock was set back, a new connection is made."""
+    """After 4 s, or when the clock was set back, a new connection is made."""
     clock = Clock()
     here = site(good, transport={"wall_clock": clock})
     here.call()

@@ -1,4 +1,4 @@
-"""A value that is made once for all threads, such as the CA certificates."""
+"""TLS: certificates that are read once, sessions that are gone on with, and records that hold nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import threading
 import time
 
 import pytest
-from support.faults.server import serve
+from support.faults.server import answer, hold, read, send, serve
 
 from archal_lambda import Request
+from archal_lambda.errors import RequestTimeout
 from archal_lambda.transports import _tls, _urllib3
 from archal_lambda.transports._tls import Once
 
@@ -67,8 +68,57 @@ def test_waiting_for_another_thread_ends_in_time():
 
 
 def test_a_lock_that_is_never_given_back_does_not_block(monkeypatch):
-    """A forked process may have one. The value is made all the same, and kept."""
+    """The thread that has it may be very slow. The value is made all the same, and kept."""
     monkeypatch.setattr(_tls, "_PATIENCE", 0.01)
     once = Once(lambda: "made")
-    once._lock.acquire()
+    holder = threading.Thread(target=once._lock.acquire)
+    holder.start()
+    holder.join()
     assert (once.get(0.02), once.get(0.0)) == ("made", "made")
+
+
+def test_a_signal_handler_does_not_wait_for_the_call_that_it_interrupts():
+    """It makes a value of its own; waiting for the thread that it runs on would take all its time."""
+    made = []
+
+    def make():
+        made.append(len(made))
+        if made == [0]:
+            assert once.get(0.0) == 1
+        return len(made) - 1
+
+    once = Once(make)
+    assert once.get(10.0) in {0, 1}
+    assert made == [0, 1]
+
+
+def test_a_new_connection_goes_on_with_the_session_of_the_last(plain_site, authority):
+    """It saves the server's signature and most of the client's work (RFC 8446, section 2.2)."""
+    resumed = []
+
+    def note(conn):
+        resumed.append(conn.sock.session_reused)
+
+    steps = [
+        note,
+        read,
+        send(answer(b"x")),
+        read,
+        send(answer(b"y", headers=["Connection: close"])),
+    ]
+    here = plain_site(steps, tls=authority.trusted, ca_file=authority.file)
+    for _ in range(3):
+        assert here.call().text == "x"
+        assert here.call().text == "y"
+    assert resumed == [False, True, True]
+
+
+def test_a_flood_of_session_tickets_costs_the_budget_and_no_more(plain_site, authority):
+    """OpenSSL reads as many as it is given before it returns."""
+    authority.trusted.num_tickets = 2_000_000
+    here = plain_site([hold], tls=authority.trusted, ca_file=authority.file)
+    try:
+        error = here.fail(error=RequestTimeout, timeout=0.5, within=0.5)
+    finally:
+        authority.trusted.num_tickets = 2
+    assert error.phase == "headers"

@@ -15,6 +15,7 @@ from archal_lambda import (
     Request,
     Response,
     Session,
+    SessionList,
     Settings,
     StatusError,
     Timeout,
@@ -79,7 +80,8 @@ def sessions() -> None:
         )
         assert_type(session, Session)
         assert_type(client.sessions.wait_until_running(session.session_id, timeout=120), Session)
-        assert_type(client.sessions.list(), list[Session])
+        assert_type(client.sessions.list(), SessionList)
+        assert_type(client.sessions.list()[0], Session)
         with client.sessions.open(clones=("github",), rate_limit=5) as hosted:
             assert_type(hosted.clones["github"], Clone)
             assert_type(hosted.session, Session)
@@ -107,3 +109,7 @@ def mistakes() -> None:
     github.paginate("/a", type=Repo)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ArchalClient.from_env().sessions.create(clones=["a"], ttl=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     ArchalClient.from_env().sessions.create(["a"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Request("GET", "/a").path = "/b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Settings().token = None  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    github.get("/a").status_code = 200  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Timeout(1.0).total = 2.0  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

@@ -383,14 +383,14 @@ def test_paginate_follows_links():
     """It gives typed items. Params go with the first page only, headers and token with all."""
     clones, transport = make(
         page([1, 2], "https://clone.test/github/api/issues?per_page=2&page=2"),
-        page([], "https://evil.test/github/api/issues?page=3"),
-        page([3]),
+        page([3], "https://evil.test/github/api/issues?page=3"),
+        page([4]),
     )
     issues = clones["github"].paginate(
         "/issues", type=list[Issue], params={"per_page": 2}, token="s", headers={"X-Note": "n"}
     )
     assert transport.requests == []
-    assert list(issues) == [Issue(1), Issue(2), Issue(3)]
+    assert list(issues) == [Issue(1), Issue(2), Issue(3), Issue(4)]
     assert [f"{sent.base.origin}{sent.target}" for sent in transport.requests] == [
         "https://clone.test/github/api/issues?per_page=2",
         "https://clone.test/github/api/issues?per_page=2&page=2",

@@ -24,7 +24,9 @@ def test_a_clones_refusal_is_passed_on():
         (errors.UnknownCloneError("slack", ["github"]), 502, "not set up"),
         (status_error(ROUTES), 502, "not set up"),
         (errors.DecodeError("of another shape"), 502, "could not be read"),
+        (errors.ProtocolError("refused", status_code=401), 502, "could not be read"),
         (errors.ConnectionLost("gone"), 502, "could not be reached"),
+        (errors.CertificateError("expired"), 502, "could not be reached"),
         (errors.ResponseTooLarge(limit=5), 502, "could not be reached"),
     ],
 )

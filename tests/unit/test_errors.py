@@ -30,12 +30,18 @@ SAMPLES = {
     errors.TransportError: (errors.TransportError("m", **FACTS), f"{WHERE}m{HOW}"),
     errors.ConnectError: (errors.ConnectError("m", **FACTS), f"{WHERE}m{HOW}"),
     errors.ConnectionLost: (errors.ConnectionLost("m", **FACTS), f"{WHERE}m{HOW}"),
+    errors.CertificateError: (errors.CertificateError("m", **FACTS), f"{WHERE}m{HOW}"),
+    errors.ProtocolError: (errors.ProtocolError("m", status_code=401, **FACTS), f"{WHERE}m{HOW}"),
     errors.RequestTimeout: (errors.RequestTimeout("m", phase="body", **FACTS), f"{WHERE}m{HOW}"),
     errors.ResponseTooLarge: (
         errors.ResponseTooLarge(limit=9, **FACTS),
         f"{WHERE}the response is larger than 9 bytes{HOW}",
     ),
     errors.DecodeError: (errors.DecodeError("m", path="$.a"), "m at $.a"),
+    errors.PageLimitError: (
+        errors.PageLimitError(9),
+        "the list has more than 9 pages; max_pages sets another limit",
+    ),
     errors.SessionEndedError: (
         errors.SessionEndedError("ses-1", "failed", "hunter2"),
         "session ses-1 is failed",

@@ -34,6 +34,10 @@ def lost(*, sent=True):
     return errors.ConnectionLost("gone", sent=sent)
 
 
+def refused():
+    return errors.ProtocolError("malformed", sent=True)
+
+
 def busy(after=None, status=503):
     return Response(status, headers={} if after is None else {"Retry-After": after})
 
@@ -96,6 +100,13 @@ def play(request, options_, outcomes, *, times=None, until=100.0, jitter=1.0, au
         (POST, TWICE, [errors.ConnectError("no"), errors.ConnectError("no")], ["send", "send"], errors.ConnectError),
         (GET, TWICE, [errors.RequestTimeout("slow", phase="headers", sent=True), Response(200)], ["send", "send"], 200),
         (GET, TWICE, [errors.ResponseTooLarge(limit=9, sent=True)], ["send"], errors.ResponseTooLarge),
+        # What is refused would come again, whatever the method and however often tries are allowed.
+        (GET, TWICE, [refused()], ["send"], errors.ProtocolError),
+        (KEYED, TWICE, [refused()], ["send"], errors.ProtocolError),
+        (GET, CONTROL, [refused()], ["send"], errors.ProtocolError),
+        (GET, CONTROL, [lost(), refused()], ["send", 0.5, "send"], errors.ProtocolError),
+        (GET, TWICE, [errors.CertificateError("no")], ["send"], errors.CertificateError),
+        (POST, CONTROL, [errors.CertificateError("no")], ["send"], errors.CertificateError),
         (GET, ONCE, [lost(sent=False)], ["send"], errors.ConnectionLost),
         # The control plane: some statuses too, with growing waits.
         (GET, CONTROL, [busy(), busy(), busy()], ["send", 0.5, "send", 1.0, "send"], 503),

@@ -236,15 +236,15 @@ def test_a_session_may_have_every_field():
 
 
 @pytest.mark.parametrize("field", ["createdAt", "expiresAt", "endedAt"])
-@pytest.mark.parametrize("time", ["2026-01-02T03:04:05", "2026-01-02", "now", 1767323045])
-def test_a_time_without_a_zone_is_refused(field, time):
-    """It could not be compared with another time."""
+@pytest.mark.parametrize("time", ["2026-01-02", "now", 1767323045])
+def test_what_is_not_a_time_is_refused(field, time):
+    """One without a zone is a time, in UTC."""
     with pytest.raises(DecodeError) as caught:
         decode(encode(SESSION | {field: time}), Session)
     assert caught.value.path == f"$.{field}"
 
 
-@pytest.mark.parametrize("field", SESSION)
+@pytest.mark.parametrize("field", ["sessionId", "status", "createdAt", "expiresAt"])
 def test_a_session_without_a_required_field_is_refused(field):
     with pytest.raises(DecodeError):
         decode(encode({key: value for key, value in SESSION.items() if key != field}), Session)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archal_lambda import DecodeError, Response, Timeout
-from archal_lambda.core.pagination import Pages, next_link
+from archal_lambda.core.headers import next_link
+from archal_lambda.core.pagination import Pages
 from archal_lambda.core.url import BaseUrl
 
 BASE = BaseUrl("https://clone.test/github/api")

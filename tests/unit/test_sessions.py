@@ -194,13 +194,16 @@ def test_get_and_list_are_plain_reads():
         ([lost(sent=False), 204], None),
         ([502, 502, 502], errors.TeardownFailedError),
         ([503, 503, 502], errors.TeardownFailedError),
-        ([500], errors.ServerError),
+        ([500], errors.TeardownFailedError),
+        ([503, 503, 503], errors.TeardownFailedError),
         ([403], errors.PermissionDeniedError),
-        ([lost(), lost(), lost()], errors.ConnectionLost),
+        ([lost(), lost(), lost()], errors.TeardownFailedError),
+        ([errors.ConnectError("refused")] * 3, errors.TeardownFailedError),
+        ([errors.RequestTimeout("silence", phase="headers")] * 3, errors.TeardownFailedError),
     ],
 )
 def test_delete_says_what_became_of_the_session(outcomes, error):
-    """A retried DELETE that gets 404 has done its work. 502 means that the session may still run."""
+    """A retried DELETE that gets 404 has done its work. A failure means that the session may still run."""
     sessions, requests, _ = make(*outcomes)
     if error is None:
         assert sessions.delete("ses-1") is None
@@ -332,7 +335,7 @@ def test_open_stops_the_session_when_the_body_fails(error):
         ([502, 502, 502], "status 502"),
         ([lost(), lost(), lost()], "gone (request sent, 3 attempts"),
         ([403], "status 403"),
-        ([RuntimeError("a transport's own")], "RuntimeError"),
+        ([RuntimeError("a transport's own")] * 2, "RuntimeError"),
     ],
 )
 def test_open_never_masks_the_bodys_error(outcomes, told):

@@ -45,9 +45,8 @@ MARK = "s3ntinel-value"
         ("AGENT_CLONE_URLS", f'{{"github": "https://{MARK}\u2603"}}', "non-ASCII"),
         ("AGENT_CLONE_URLS", f'{{"github": "{MARK}"}}', "must be an https URL with a host"),
         ("AGENT_CLONE_URLS", '{"github": ""}', "must be an https URL with a host"),
-        ("AGENT_CLONE_URLS", "", "is the empty string; `sam local`"),
-        ("AGENT_CLONE_URLS", "  ", "is the empty string"),
-        ("AGENT_ROUTE_HEADERS", "", "is the empty string; `sam local`"),
+        ("AGENT_CLONE_URLS", "", "is not set, or empty"),
+        ("AGENT_CLONE_URLS", "  ", "no clone is configured"),
         ("AGENT_ROUTE_HEADERS", MARK, "is not JSON"),
         ("AGENT_ROUTE_HEADERS", f'["{MARK}"]', "is JSON but not an object"),
         ("AGENT_ROUTE_HEADERS", '{"x-route-authorization": ["a"]}', "'x-route-authorization' is not a string"),
@@ -116,18 +115,15 @@ def test_a_wrong_argument_is_named(argument, value, reason):
 @pytest.mark.parametrize(
     ("env", "lost"),
     [
-        ({"AGENT_CLONE_URLS": ""}, "AGENT_CLONE_URLS"),
-        ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": ""}, "AGENT_CLONE_URLS"),
         ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": ROUTE}, "AGENT_CLONE_URLS"),
         ({"AGENT_CLONE_URLS": URLS, "AGENT_ROUTE_HEADERS": ""}, "AGENT_ROUTE_HEADERS"),
         ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": ROUTE, "ARCHAL_SESSION_ID": "s"}, "AGENT_CLONE_URLS"),
-        ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": "", "ARCHAL_TOKEN": ""}, "AGENT_CLONE_URLS"),
         ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": "", "ARCHAL_TOKEN": "t"}, None),
         ({"AGENT_CLONE_URLS": "", "AGENT_ROUTE_HEADERS": "", "ARCHAL_SESSION_ID": "s"}, None),
         ({}, None),
     ],
 )  # fmt: skip
-def test_an_empty_variable_is_an_error(env, lost):
+def test_an_empty_variable_beside_the_other_of_the_pair_is_an_error(env, lost):
     """`sam local` makes one of a JSON object. A template's untouched default beside other settings is allowed."""
     if lost is None:
         assert Settings.from_env(env).clone_urls == {}
@@ -354,3 +350,20 @@ def test_messages_are_ascii(env):
     with pytest.raises(ConfigurationError) as caught:
         Clones.from_env(env)
     assert str(caught.value).isascii()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clone_urls", "https://clone.test"),
+        ("clone_urls", [("github", "https://clone.test")]),
+        ("route_headers", "x-route-authorization: Bearer t"),
+        ("token", 3),
+        ("token", b"t"),
+        ("token_secret", "arn"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name} must be") as caught:
+        Settings(**{name: value})
+    assert caught.value.variable == name

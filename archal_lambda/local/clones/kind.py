@@ -16,7 +16,7 @@ from archal_lambda.core.services import SERVICES
 from archal_lambda.local.clones import github
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -34,6 +34,8 @@ class CloneKind:
     exhausted: Callable[
         [int, float], Response
     ]  # the service's own 429, from budget and epoch seconds
+    # Method and path template of each operation that is built, where that is known.
+    routes: Sequence[tuple[str, str]] = ()
 
 
 def catalogue(
@@ -47,6 +49,7 @@ def catalogue(
             seeds=github.SEEDS,
             build=lambda base_url, seed: github.create_app(base_url, seed=seed, clock=clock),
             exhausted=github.rate_limited,
+            routes=github.ROUTES,
         )
     }
     return kinds | {name: _user_clone(name, factory) for name, factory in extra.items()}

@@ -44,6 +44,7 @@ class LocalArchal:
         clones: Clones of the ready session. Those in `extra_clones` are always part of it.
         port: TCP port on 127.0.0.1, 0 for any free one.
         startup_delay: Seconds each session stays `starting`.
+        keep_alive: Seconds after which an idle connection is closed, without a word before, as most servers do.
         clock: Returns epoch seconds. Sessions and clones take their time from it.
         on_request: Called with every record as it is made, on the server's thread. It delays the response, so it
             should be quick.
@@ -67,6 +68,7 @@ class LocalArchal:
         clones: Iterable[str] = ("github",),
         port: int = 0,
         startup_delay: float = 0.0,
+        keep_alive: float = 5.0,
         clock: Callable[[], float] = time.time,
         on_request: Callable[[RecordedRequest], None] | None = None,
         extra_clones: Mapping[str, Callable[[str], ASGIApp]] | None = None,
@@ -75,9 +77,10 @@ class LocalArchal:
         self._clones = tuple(dict.fromkeys([*clones, *extra]))
         self._kinds = catalogue(extra, clock=clock)
         _check_clones(self._clones, known=self._kinds)
-        _check_numbers(port=port, startup_delay=startup_delay)
+        _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
         self._startup_delay = startup_delay
+        self._keep_alive = keep_alive
         self._clock = clock
         self._on_request = on_request
         self._token, self._other_token = _new_token(), _new_token()
@@ -102,7 +105,7 @@ class LocalArchal:
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
             app, session_id = self._build(origin)
-            thread = ServerThread(app, sock)
+            thread = ServerThread(app, sock, keep_alive=self._keep_alive)
             thread.start()
         except BaseException:
             sock.close()
@@ -162,6 +165,11 @@ class LocalArchal:
             "ARCHAL_LAMBDA_API_URL": self.api_url,
             "ARCHAL_LAMBDA_RUNTIME_URL": self.runtime_url,
         }
+
+    @property
+    def routes(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What each clone has built, as pairs of method and path template; empty for `extra_clones`."""
+        return {clone: tuple(self._kinds[clone].routes) for clone in self._clones}
 
     def base_url(self, clone: str) -> str:
         """Give the base URL of a clone of the ready session.
@@ -240,8 +248,9 @@ def _check_clones(clones: Iterable[str], *, known: Iterable[str]) -> None:
             )
 
 
-def _check_numbers(*, port: int, startup_delay: float) -> None:
+def _check_numbers(*, port: int, **seconds: float) -> None:
     if not 0 <= port <= _MAX_PORT:
         raise ConfigurationError("port", f"must be between 0 and {_MAX_PORT}")
-    if not 0 <= startup_delay < math.inf:
-        raise ConfigurationError("startup_delay", "must be a number of seconds from 0 up")
+    for name, value in seconds.items():
+        if not 0 <= value < math.inf:
+            raise ConfigurationError(name, "must be a number of seconds from 0 up")

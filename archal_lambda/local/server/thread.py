@@ -6,6 +6,8 @@ does.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -27,7 +29,6 @@ STOP_TIMEOUT = 5.0  # seconds until a server that does not go down is left to it
 _GRACE = 1
 _BACKLOG = 128
 _POLL = 0.002
-_KEEP_ALIVE = 60
 
 # Without a handler, logging's last resort would print uvicorn's remarks to stderr.
 logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
@@ -51,10 +52,44 @@ def listen(port: int) -> socket.socket:
     return sock
 
 
-class ServerThread:
-    """A server for an application on a listening socket, which it takes over."""
+class _Server(uvicorn.Server):
+    """One that stops when it is told to; uvicorn itself looks ten times a second, twice."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+    _loop: asyncio.AbstractEventLoop | None = None
+    _ticks: asyncio.Future[None] | None = None
+
+    def tell(self) -> None:
+        """Make it stop, from another thread."""
+        self.should_exit = True  # seen by the first tick, where there was none so far
+        if self._loop is not None and self._ticks is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._ticks.cancel)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ticks = asyncio.ensure_future(super().main_loop())
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._ticks
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        del sockets  # the thread closes its own
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_POLL)  # connections just accepted become known
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        until = time.monotonic() + _GRACE
+        while (state.connections or state.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(_POLL)
+        for task in state.tasks:
+            task.cancel()
+
+
+class ServerThread:
+    """A server for an application on a listening socket, which it takes over; idle connections are kept so long."""
+
+    def __init__(self, app: ASGIApp, sock: socket.socket, *, keep_alive: float) -> None:
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -66,11 +101,11 @@ class ServerThread:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # goes to loop.call_later()
             timeout_graceful_shutdown=_GRACE,
         )
         self._sock = sock
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="archal-local", daemon=True)
         self._failure: BaseException | None = None
 
@@ -86,7 +121,7 @@ class ServerThread:
 
     def stop(self) -> None:
         """Close every connection and end the thread."""
-        self._server.should_exit = True
+        self._server.tell()
         self._thread.join(STOP_TIMEOUT)
         if self._thread.is_alive():
             raise RuntimeError("the local Archal did not stop: a clone blocks its thread")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 
 from support.faults.server import FaultServer, answer
 
@@ -126,11 +127,6 @@ def cut_chunk(conn, _received, _key):
     conn.end()
 
 
-def garbage(conn, _received, _key):
-    conn.send(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
-    conn.end()
-
-
 def large(conn, _received, _key):
     conn.send(answer(b"x" * 300_000))
 
@@ -142,8 +138,45 @@ def large_in_pieces(conn, _received, _key):
     conn.send(b"0\r\n\r\n")
 
 
-def coded(conn, _received, _key):
-    conn.send(answer(gzip.compress(b"plain " * 50), headers=["Content-Encoding: gzip"]))
+def coded_as(conn, received, _key):
+    """Answer in any of the codings that everybody reads."""
+    name = asked(received)
+    plain = b"plain " * 50
+    packed = {
+        "gzip": gzip.compress(plain),
+        "x-gzip": gzip.compress(plain),
+        "deflate": zlib.compress(plain),
+        "raw-deflate": zlib.compress(plain, wbits=-15),
+        "gzip-deflate": zlib.compress(gzip.compress(plain)),
+        "gzip-raw-deflate": zlib.compress(gzip.compress(plain), wbits=-15),
+    }[name]
+    coding = name if name == "x-gzip" else name.replace("raw-", "").replace("-", ", ")
+    conn.send(answer(packed, headers=[f"Content-Encoding: {coding}"]))
+
+
+def many_fields(conn, received, _key):
+    count = int(asked(received))
+    conn.send(body({}, headers=[f"X-{number % 400}:{number}" for number in range(count)]))
+
+
+def spaced(conn, _received, _key):
+    headers = ["X-Behind : b", "X Within: c", "X-After: d"]
+    conn.send(body({"message": "no"}, headers=headers, status="401 Unauthorized"))
+
+
+MALFORMED = {
+    "field": b"HTTP/1.1 401 No\r\nX-A\r\nContent-Length: 0\r\n\r\n",
+    "lengths": b"HTTP/1.1 401 No\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+    "length": b"HTTP/1.1 401 No\r\nContent-Length: -1\r\n\r\n",
+    "chunk": b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n",
+    "coding": b"HTTP/1.1 401 No\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain",
+    "not-http": b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
+}
+
+
+def malformed(conn, received, _key):
+    conn.send(MALFORMED[asked(received)])
+    conn.end()
 
 
 def bomb(conn, _received, _key):
@@ -185,7 +218,7 @@ def sessions(conn, received, _key):
 
 BEHAVIOURS = {
     "bomb": bomb,
-    "coded": coded,
+    "coded-as": coded_as,
     "cut": cut,
     "cut-chunk": cut_chunk,
     "drip": drip,
@@ -193,9 +226,10 @@ BEHAVIOURS = {
     "echo": echo,
     "empty": empty,
     "fields": fields,
-    "garbage": garbage,
     "large": large,
     "large-in-pieces": large_in_pieces,
+    "malformed": malformed,
+    "many-fields": many_fields,
     "lost": lost,
     "lost-once": lost_once,
     "pages": pages,
@@ -206,6 +240,7 @@ BEHAVIOURS = {
     "sessions": sessions,
     "silent": silent,
     "slow": slow,
+    "spaced": spaced,
     "stall": stall,
     "status": refusal,
     "to-the-end": to_the_end,

@@ -24,6 +24,10 @@ class Authority:
         self.file = str(folder / "ca.pem")
         self._ca.cert_pem.write_to_path(self.file)
 
+    def issue(self, file):
+        """Write a key and a certificate that is right, for a server in another process."""
+        self._ca.issue_cert(*HOSTS).private_key_and_cert_chain_pem.write_to_path(file)
+
     @cached_property
     def trusted(self):
         return _context(self._ca.issue_cert(*HOSTS))

@@ -36,6 +36,7 @@ __all__ = [
     "label_names",
     "no_content",
     "not_found",
+    "not_implemented",
     "rate_limit_exceeded",
     "requires_authentication",
     "validation_failed",
@@ -98,6 +99,16 @@ def rate_limit_exceeded(headers: Mapping[str, str]) -> GitHubError:
 def not_found() -> GitHubError:
     """Refuse what does not exist or may not be seen."""
     return GitHubError(404, "Not Found")
+
+
+def not_implemented() -> GitHubError:
+    """Refuse what GitHub has and this clone has not; no status of GitHub's own could be told from a real one."""
+    return GitHubError(
+        501,
+        "Not implemented by the local GitHub clone, although GitHub has it. "
+        "`archal-lambda local --list-routes` prints what there is.",
+        headers={"x-archal-local": "not-implemented"},
+    )
 
 
 def validation_failed(

@@ -15,11 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from archal_lambda.local.clones.github import families
 from archal_lambda.local.clones.github.call import (
     Call,
     GitHubError,
     bad_credentials,
     not_found,
+    not_implemented,
     rate_limit_exceeded,
     requires_authentication,
 )
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.github.call import Clone
 
-__all__ = ["Resource", "create_router", "rate_limited"]
+__all__ = ["Resource", "create_router", "rate_limited", "routes_of"]
 
 _HOURLY = 5000
 _HOUR = 3600
@@ -48,11 +50,15 @@ class Resource:
 
 
 def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
-    """Make the application of one clone; what it does not know is GitHub's 404."""
+    """Make the application of one clone; what GitHub has and it has not is 501, what neither has GitHub's 404."""
     app = Starlette(routes=[_route(clone, resource) for resource in resources])
 
-    async def refuse(_request: Request, error: Exception) -> Response:
-        refusal = error if isinstance(error, GitHubError) else not_found()
+    async def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, GitHubError):
+            refusal = error
+        else:  # nothing in the table matches
+            known = families.is_githubs(request.method, request.url.path)
+            refusal = not_implemented() if known else not_found()
         body = msgspec.json.encode(refusal.body)
         return _finish(clone, Response(body, refusal.status, headers=refusal.headers))
 
@@ -60,6 +66,16 @@ def create_router(clone: Clone, resources: Iterable[Resource]) -> Starlette:
     app.add_exception_handler(HTTPException, refuse)
     app.router.redirect_slashes = False
     return app
+
+
+def routes_of(resources: Iterable[Resource]) -> list[tuple[str, str]]:
+    """List what there is as method and path template, as GitHub writes them."""
+    found = {
+        (resource.path.replace(":path}", "}"), method)
+        for resource in resources
+        for method in resource.handlers
+    }
+    return [(method, path) for path, method in sorted(found)]
 
 
 def rate_limited(limit: int, now: float) -> Response:

@@ -1,0 +1,123 @@
+"""What a stop of a session that fails says, and that no interruption leaves a session behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.blocking import as_async
+from support.fakes import Clock, repickled
+from support.faults.server import FaultServer, answer, hold, in_turn, read, send
+from support.interrupted_sessions import Archal
+
+from archal_lambda import ArchalClient, AsyncArchalClient, Response, Settings, errors
+from archal_lambda.transports.mock import MockTransport
+
+
+@pytest.fixture(autouse=True, params=["sync", "async"])
+def kind(request):
+    """Each test runs on the synchronous client, and on the asynchronous one behind the same face."""
+    with as_async(request, ArchalClient=AsyncArchalClient):
+        yield request.param
+
+
+def client_of(archal):
+    clock = Clock()
+    return ArchalClient(
+        Settings(token="t"), transport=MockTransport(archal), clock=clock, sleep=clock.sleep
+    )
+
+
+def at(origin):
+    clock = Clock()
+    return ArchalClient(
+        Settings(token="t", api_url=origin), timeout=0.5, sleep=clock.sleep, clock=clock
+    )
+
+
+@contextlib.contextmanager
+def deaf_origin(how):
+    """An origin that answers 500, is silent, or refuses."""
+    script = in_turn([read, hold if how == "silence" else send(answer(status="500 X"))])
+    with FaultServer(script) as server:
+        if how == "refusal":
+            server.refuse()
+        yield server.origin
+
+
+@pytest.mark.parametrize(
+    ("how", "cause", "status"),
+    [
+        ("500", errors.ServerError, 500),
+        ("silence", errors.RequestTimeout, 0),
+        ("refusal", errors.ConnectError, 0),
+    ],
+)
+def test_a_stop_that_fails_is_one_error_with_its_cause_behind_it(how, cause, status):
+    """Whoever pays for the session asks for one type."""
+    with (
+        deaf_origin(how) as origin,
+        at(origin) as client,
+        pytest.raises(errors.TeardownFailedError) as caught,
+    ):
+        client.sessions.delete("ses-1")
+    error = caught.value
+    assert type(error.__cause__) is cause
+    assert (error.status_code, error.response is None) == (status, status == 0)
+    assert isinstance(error, errors.ServerError)
+    again = repickled(error)
+    assert (str(again), again.status_code) == (str(error), status)
+    if status == 0:
+        assert str(error) == f"{error.__cause__}; the session may still run"
+
+
+@pytest.mark.parametrize("failure", [500, 502, errors.ConnectionLost("gone", sent=True)])
+def test_a_session_that_is_not_stopped_at_the_end_says_so(failure):
+    """The body went well."""
+    archal = Archal()
+
+    def failing(request):
+        if request.method != "DELETE":
+            return archal(request)
+        if isinstance(failure, int):
+            return Response(failure)
+        raise failure
+
+    with pytest.raises(errors.TeardownFailedError), client_of(failing).sessions.open(clones=["a"]):
+        pass
+    assert len(archal.running) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+def test_a_stop_that_is_refused_has_the_type_of_its_status(status):
+    client = client_of(lambda _request: Response(status))
+    with pytest.raises(errors.StatusError) as caught:
+        client.sessions.delete("ses-1")
+    assert (caught.value.status_code, caught.value.response.status_code) == (status, status)
+    assert not isinstance(caught.value, errors.TeardownFailedError)
+
+
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)  # asyncio interrupts at awaits alone
+@pytest.mark.parametrize("body", ["good", "failing"])
+@pytest.mark.parametrize("error", ["interrupt", "ordinary"])
+def test_an_interruption_at_any_instruction_leaves_no_session(body, error):
+    """Before, in and behind the body, and while a failed body's session is stopped."""
+    program = Path(__file__).parent / "support" / "interrupted_sessions.py"
+    done = subprocess.run(
+        [sys.executable, str(program), body, error],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["instructions"] > 300
+    assert outcome["left"] == []
+    assert outcome["swallowed"] == []

@@ -1,0 +1,206 @@
+"""Awaited calls on the event loops that there are: each waits for sockets in its own way."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import threading
+import time
+
+import anyio
+import pytest
+import uvloop
+from support.faults.client import LATE, open_sockets
+from support.faults.server import FaultServer, answer, blackhole, drip, good, hold, read, send
+
+from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
+
+BUDGET = 0.3  # seconds
+
+
+class WithoutReaders(asyncio.SelectorEventLoop):
+    """An event loop that cannot watch sockets, as the one that Windows has by default."""
+
+    def add_reader(self, fd, callback, *args):
+        if callback.__module__.startswith("archal_lambda"):
+            raise NotImplementedError
+        return super().add_reader(fd, callback, *args)
+
+    def add_writer(self, fd, callback, *args):
+        if callback.__module__.startswith("archal_lambda"):
+            raise NotImplementedError
+        return super().add_writer(fd, callback, *args)
+
+
+LOOPS = {
+    "asyncio": asyncio.SelectorEventLoop,
+    "uvloop": uvloop.new_event_loop,
+    "without readers": WithoutReaders,
+}
+
+
+@pytest.fixture(params=LOOPS)
+def run(request):
+    """Run a coroutine function on a loop of its own; no task is left."""
+
+    def run_on(main):
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+            return runner.run(main())
+
+    return run_on
+
+
+def clones_at(origin, ca_file=None, **options):
+    settings = Settings(clone_urls={"svc": f"{origin}/svc/api"}, token="t", ca_file=ca_file)
+    return AsyncClones(settings, **options)
+
+
+@pytest.fixture
+def server(scheme, authority):
+    with FaultServer(good, tls=authority.trusted if scheme == "https" else None) as server:
+        yield server
+        assert not server.failures
+
+
+def test_calls_are_made_on_the_loop_itself(run, server, authority):
+    """No thread is started, and connections are kept for the next loop, which may be of another kind."""
+    clones = clones_at(server.origin, authority.file)
+    before = set(threading.enumerate())
+
+    async def main():
+        calls = [("svc", Request("GET", f"/{number}")) for number in range(8)]
+        found = await clones.gather(calls, max_concurrency=8)
+        assert [one.status_code for one in found] == [200] * 8
+        ours = {one.name for one in set(threading.enumerate()) - before}
+        assert not {name for name in ours if name.startswith("archal-lambda")}
+
+    run(main)
+    for loop in LOOPS.values():
+        with asyncio.Runner(loop_factory=loop) as runner:
+            assert runner.run(clones["svc"].get("/again")).status_code == 200
+    asyncio.run(clones.close())
+    assert server.connections <= 8
+
+
+def test_a_closed_loop_and_a_fork_leave_a_client_that_works(run, server, authority):
+    clones = clones_at(server.origin, authority.file)
+
+    async def call():
+        return (await clones["svc"].get("/", timeout=20)).status_code
+
+    assert run(call) == 200
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if run(call) == 200 else 1
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert run(call) == 200
+    asyncio.run(clones.close())
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        ([hold], "headers"),
+        ([read, hold], "headers"),
+        ([read, send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), hold], "body"),
+        ([read, drip(answer(b"x" * 5000), 0.01)], "headers"),
+    ],
+    ids=["unread", "silent", "half", "dripped"],
+)
+def test_no_fault_holds_a_call_longer_than_its_budget(run, scheme, authority, steps, phase):
+    """Over TLS the same: each record that comes is a reason to look at the clock."""
+    tls = authority.trusted if scheme == "https" else None
+    with FaultServer([*steps], tls=tls) as server:
+        clones = clones_at(server.origin, authority.file, retry=RetryPolicy(attempts=1))
+
+        async def main():
+            started = time.monotonic()
+            with pytest.raises(errors.RequestTimeout) as caught:
+                await clones["svc"].get("/", timeout=BUDGET)
+            assert time.monotonic() - started < BUDGET + LATE
+            assert (caught.value.phase, caught.value.sent) == (phase, True)
+
+        run(main)
+
+
+def test_an_address_that_is_silent_costs_the_budget(run):
+    with blackhole() as address:
+        clones = clones_at(f"http://{address}")
+
+        async def main():
+            started = time.monotonic()
+            with pytest.raises(errors.RequestTimeout) as caught:
+                await clones["svc"].get("/", timeout=Timeout(BUDGET, connect=None))
+            assert time.monotonic() - started < BUDGET + LATE
+            assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+        run(main)
+
+
+def test_a_hanging_resolver_holds_no_loop(run, monkeypatch):
+    """Other tasks go on, and a cancelled call is over at once."""
+    release = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_args, **_options: release.wait(20) and [])
+    clones = clones_at("https://nowhere.invalid")
+
+    async def main():
+        call = asyncio.create_task(clones["svc"].get("/", timeout=30))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert time.monotonic() - started < LATE
+        with pytest.raises(errors.RequestTimeout) as caught:
+            await clones["svc"].get("/", timeout=BUDGET)
+        assert caught.value.phase == "resolve"
+
+    try:
+        run(main)
+    finally:
+        release.set()
+
+
+def test_calls_cancelled_at_odd_moments_leave_nothing(run, scheme, authority):
+    """No socket, no task, and no response that another call gets."""
+    draw = random.Random(3)  # noqa: S311 - the same in each run
+    before = open_sockets()
+    with FaultServer(good, tls=authority.trusted if scheme == "https" else None) as server:
+        clones = clones_at(server.origin, authority.file, retry=RetryPolicy(attempts=1))
+
+        async def main():
+            tasks = [asyncio.create_task(clones["svc"].get(f"/{number}")) for number in range(120)]
+            for task in draw.sample(tasks, 80):
+                await asyncio.sleep(draw.choice([0, 0, 0.0005]))
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            for number, outcome in enumerate(outcomes):
+                if not isinstance(outcome, asyncio.CancelledError):
+                    assert outcome.text.endswith(f" /svc/api/{number}")
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await clones.close()
+
+        run(main)
+    gc.collect()
+    assert open_sockets() == before
+
+
+def test_anyios_cancel_scopes_end_a_call():
+    with FaultServer([read, hold]) as server:
+        clones = clones_at(server.origin)
+
+        async def main():
+            started = time.monotonic()
+            with anyio.move_on_after(0.1) as scope:
+                await clones["svc"].get("/", timeout=30)
+            assert scope.cancelled_caught
+            assert time.monotonic() - started < 0.1 + LATE
+            await clones.close()
+
+        anyio.run(main)
