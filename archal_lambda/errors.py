@@ -415,8 +415,8 @@ class TeardownFailedError(ServerError):
     """A session could not be stopped: it may still run, and be billed. The cause is behind it.
 
     Args:
-        why: The 5xx `Response` to the DELETE, or the `TransportError` in its place; then `.response` is None and
-            `.status_code` 0.
+        why: The `Response` to the DELETE, 5xx or a refusal such as 401, or the `TransportError` in its place; then
+            `.response` is None and `.status_code` 0.
         method: The HTTP method of the call.
         url: The address without query.
     """
@@ -428,6 +428,7 @@ class TeardownFailedError(ServerError):
     ) -> None:
         if not isinstance(why, TransportError):
             super().__init__(why, method=method, url=url)
+            self.args = (f"{self}; the session may still run",)
             return
         ArchalError.__init__(self, f"{why}; the session may still run")
         self.response = self.retry_after = self.code = self.detail = None

@@ -210,8 +210,8 @@ class Sessions:
 
         Raises:
             NotFoundError: If there is no such session, or it is over.
-            TeardownFailedError: If it may still run: Archal failed, or no response came; the cause is behind it.
-            StatusError: If Archal refuses, such as an expired token; it runs on.
+            TeardownFailedError: If it may still run: Archal failed or refused, or no response came; the cause is
+                behind it.
         """
         self._driver.run(self._control.delete(session_id))
 

@@ -118,9 +118,9 @@ class ControlPlane(msgspec.Struct, frozen=True):
         if response.is_success or gone:
             return
         failure = status_error(response, method=request.method, url=request.url, routed=False)
-        if isinstance(failure, ServerError):
-            raise TeardownFailedError(response, method=request.method, url=request.url) from failure
-        raise failure
+        if isinstance(failure, NotFoundError):
+            raise failure
+        raise TeardownFailedError(response, method=request.method, url=request.url) from failure
 
     def find_and_delete(self, creation: Request) -> Flow[None]:
         """Stop what a creation may have made; its key finds it: the same again is answered with the same session."""

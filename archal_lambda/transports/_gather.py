@@ -3,6 +3,9 @@
 This module owns which of them goes on when. All wait together, in one poll, so that neither a thread for each nor a
 lock is needed, and whatever interrupts the wait, such as Ctrl-C, ends every call at once. A transport that knows no
 steps, which may be the caller's own, is asked on threads. It must not know what a call is.
+
+The threads are of `_thread`: to register one and to wait for it, `threading` holds locks, for which a `gather()` in a
+signal handler could wait on the very thread that it interrupts.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import select
 import socket
 import threading
 import time
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -95,7 +99,7 @@ def _asked(ask: Callable[[], T], deadline: Deadline) -> Steps[T]:
             told.close()
 
     try:
-        threading.Thread(target=work, name="archal-lambda-secret", daemon=True).start()
+        start_new_thread(work, ())
         while not (yield Wait((over,), max(deadline.remaining(), 1.0))):
             pass
     finally:
@@ -186,26 +190,26 @@ def _on_threads(tasks: Sequence[Callable[[], _Outcome]], most: int) -> list[_Out
     results: dict[int, _Outcome] = {}
     failures: list[BaseException] = []
 
-    def work() -> None:
-        while left and not failures:
-            try:
-                number, task = left.popleft()
-            except IndexError:  # another thread took the last one
-                return
-            try:
+    def work(busy: threading.Lock) -> None:
+        try:
+            while not failures:
+                try:
+                    number, task = left.popleft()
+                except IndexError:  # none is left
+                    return
                 results[number] = task()
-            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-                failures.append(error)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            failures.append(error)
+        finally:
+            busy.release()
 
-    threads = [
-        threading.Thread(target=work, name="archal-lambda-gather", daemon=True)
-        for _ in range(min(most, len(tasks)))
-    ]
+    threads = [threading.Lock() for _ in range(min(most, len(tasks)))]
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for busy in threads:
+            busy.acquire()
+            start_new_thread(work, (busy,))
+        for busy in threads:
+            busy.acquire()
     except BaseException:
         left.clear()  # what is under way ends by its own limits, and holds up no exit
         raise

@@ -22,6 +22,7 @@ from support.faults.server import (
     in_turn,
     read,
 )
+from support.threads import others_in
 
 from archal_lambda import Clones, Request, Response, RetryPolicy, Secret, Settings, errors
 from archal_lambda.core.environment import TokenSecret
@@ -59,15 +60,11 @@ def own_clones_at(origin, **options):
     return clones_at(origin, UrllibTransport(), **options)
 
 
-def threads():
-    return [one for one in threading.enumerate() if one.name == "archal-lambda-gather"]
-
-
 def gone():
     until = time.monotonic() + SAFETY_SECONDS
-    while threads() and time.monotonic() < until:
+    while others_in("_gather.py") and time.monotonic() < until:
         time.sleep(0.01)
-    return not threads()
+    return not others_in("_gather.py")
 
 
 def test_a_peer_that_never_pauses_keeps_no_other_call_from_its_end():

@@ -57,10 +57,13 @@ SAMPLES = {
             errors.UpgradeRequiredError,
             errors.RateLimitError,
             errors.ServerError,
-            errors.TeardownFailedError,
             errors.RouteRejectedError,
         )
     },
+    errors.TeardownFailedError: (
+        errors.TeardownFailedError(RESPONSE, **STATUS),
+        "GET https://h/p: status 429 (rate_limited); the session may still run",
+    ),
 }
 
 

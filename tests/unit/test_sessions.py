@@ -196,7 +196,7 @@ def test_get_and_list_are_plain_reads():
         ([503, 503, 502], errors.TeardownFailedError),
         ([500], errors.TeardownFailedError),
         ([503, 503, 503], errors.TeardownFailedError),
-        ([403], errors.PermissionDeniedError),
+        ([403], errors.TeardownFailedError),
         ([lost(), lost(), lost()], errors.TeardownFailedError),
         ([errors.ConnectError("refused")] * 3, errors.TeardownFailedError),
         ([errors.RequestTimeout("silence", phase="headers")] * 3, errors.TeardownFailedError),
