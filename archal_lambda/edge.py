@@ -108,7 +108,7 @@ def json_response(status_code: int, value: object) -> workers.Response:
         The Worker's own kind of response.
 
     Raises:
-        ValueError: If the status is out of range.
+        ValueError: If the status is out of range, or the value contains NaN or an infinity, which JSON has not.
     """
     return to_worker_response(error_responses.json_response(status_code, value))
 

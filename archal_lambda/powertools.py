@@ -172,6 +172,10 @@ def json_result(
 
     Returns:
         A result, as `pass_on` makes it.
+
+    Raises:
+        TypeError: If msgspec does not encode it.
+        ValueError: If it contains NaN or an infinity, which JSON has not.
     """
     return pass_on(json_response(status_code, value), event=event)
 

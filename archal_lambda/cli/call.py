@@ -80,6 +80,9 @@ def _json_body(data: str | None) -> bytes | None:
         raise click.UsageError("--data - reads stdin, which is closed")
     try:
         text = sys.stdin.read() if data == "-" else data
+        text = text.removeprefix(
+            "\ufeff"
+        )  # a byte order mark, which is not to be sent (RFC 8259, section 8.1)
         json.loads(text, parse_constant=_not_json)
         return text.encode()
     except (ValueError, RecursionError):

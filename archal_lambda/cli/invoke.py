@@ -32,7 +32,7 @@ class _Event(click.Path):
         text = str(value)
         if text == "-":
             return _decoded(_stdin(), "stdin")
-        if text.lstrip().startswith(("{", "[")):
+        if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
             return _decoded(text, "--event")
         super().convert(value, param, ctx)
         return _decoded(Path(text).read_bytes(), text)
@@ -98,7 +98,7 @@ def _stdin() -> bytes | str:
 def _decoded(content: bytes | str, where: str) -> object:
     try:
         # Of bytes it finds out the encoding, and leaves out a byte order mark.
-        return json.loads(content)
+        return json.loads(content.removeprefix("\ufeff") if isinstance(content, str) else content)
     except (ValueError, RecursionError):
         pass
     raise click.UsageError(f"{where} is not JSON")

@@ -101,25 +101,25 @@ def rejected_by(
     if not body:
         return None
     given = {name: body[name] for name in _ENVELOPE if name in body}
-    texts = [value for value in given.values() if isinstance(value, str)]
     others = body.keys() - given.keys()
-    if (
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    for_clone = (
         not given
         or len(texts) < len(given)
-        or others & _SERVICE_KEYS
-        or any(re.match(rf"{status}\b", text) for text in texts)  # GitLab: "404 Not Found"
-    ):
-        return "clone"
-    if status not in _OF_THE_ROUTE or who == "unclear" or others & _DOUBTFUL_KEYS:
-        return None
-    if (
+        or bool(others & _SERVICE_KEYS)
+        or any(re.match(rf"{status}\b", text) for text in texts.values())  # GitLab: "404 Not Found"
+    )
+    for_route = (
         who == "route"
-        or others & _ARCHAL_KEYS
-        or any(_ARCHAL_WORDS.search(text) for text in texts)
-        or _is_envelope(status, given, bare=not others, credential=credential)
-    ):
-        return "route"
-    return None
+        or bool(others & _ARCHAL_KEYS)
+        or any(_ARCHAL_WORDS.search(text) for text in texts.values())
+        or _is_envelope(status, texts, bare=not others - _SERVICE_KEYS, credential=credential)
+    )
+    if for_clone:
+        # The envelope may have further fields, and so those of a service.
+        return None if for_route else "clone"
+    doubtful = status not in _OF_THE_ROUTE or who == "unclear" or others & _DOUBTFUL_KEYS
+    return "route" if for_route and not doubtful else None
 
 
 def _named_by_headers(headers: Mapping[str, str]) -> str:

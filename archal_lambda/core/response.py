@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from archal_lambda import errors
 from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
 from archal_lambda.core.headers import HeaderInput, Headers, next_link
-from archal_lambda.core.json import decode, decode_plain, encode
+from archal_lambda.core.json import decode, decode_plain, encode_finite
 from archal_lambda.core.patterns import lazy
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.rejection import is_rate_limit, rejected_by
@@ -111,7 +111,7 @@ class Response(Immutable, _ResponseDraft, init=False):
         """Take the parts as they are."""
         if not isinstance(headers, Headers):
             headers = Headers(headers)
-        content = content if json is None else encode(json)
+        content = content if json is None else encode_finite(json, what="json")
         return cls.of(status_code, headers, content, request, transfer, elapsed)
 
     @classmethod
@@ -199,7 +199,9 @@ class Response(Immutable, _ResponseDraft, init=False):
         | a status below 400 | None |
         | a header of one service (`x-github-…`, `x-slack-…`, Stripe's `request-id`), a challenge with a realm (`www-authenticate`) that does not name Archal | clone |
         | a body over 64 kB, empty, or not JSON; `{}` | None |
-        | an array; an object without `error`, `code`, `message` and `detail`, or with one that is not a string; a key of one service beside them (`documentation_url`, `ok`, `statusCode`, `error_description`, `errors`, …); a text that begins with the status (`404 Not Found`) | clone |
+        | an array | clone |
+        | one of the signs of a service below, and one of the signs of the route | None |
+        | an object without `error`, `code`, `message` and `detail`, or with one that is not a string; a key of one service beside them (`documentation_url`, `ok`, `statusCode`, `error_description`, `errors`, …); a text that begins with the status (`404 Not Found`) | clone |
         | a status that Archal's route does not have; a challenge without a realm; a key that many send (`status`, `details`, `type`, …) | None |
         | those strings, and a header (`x-archal-…`, a realm), a key (`sessionId`) or words that name Archal or its route | route |
         | nothing but `error` and `code`, both names in lower case and `error` none of OAuth's, and `message` or `detail` | route |

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import msgspec
 
-from archal_lambda.core.json import decode, encode
+from archal_lambda.core.json import decode, encode_finite
 from archal_lambda.core.request import Request
 from archal_lambda.errors import DecodeError
 
@@ -208,7 +208,7 @@ def _check(name: str, value: object) -> None:
 def _check_json(name: str, value: object) -> None:
     # The whole body is encoded later, where nobody knows the name any more.
     try:
-        encode(value)
+        encode_finite(value, what=name)
     except (TypeError, ValueError, RecursionError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} contains something that JSON cannot") from None

@@ -6,13 +6,21 @@ such as EventBridge's own, are ignored. Every error is raised, so that a state m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import ArchalClient, Deadline, LambdaContext, RequestTimeout, read_event
+from archal_lambda import (
+    ArchalClient,
+    Deadline,
+    DecodeError,
+    LambdaContext,
+    Request,
+    RequestTimeout,
+    read_event,
+)
 from archal_lambda.powertools import log_calls
 
 CALL_SECONDS = 10.0  # longest that one call to Archal may take
@@ -28,10 +36,10 @@ metrics = Metrics(namespace="ArchalLambda")
 class Check(msgspec.Struct):
     """What to try."""
 
-    clone: str = "github"
+    clone: Annotated[str, msgspec.Meta(min_length=1)] = "github"
     path: str = "/user"
     seed: str | None = None
-    ttl_seconds: int = 600
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600  # what Archal takes
 
 
 class Summary(msgspec.Struct):
@@ -44,12 +52,24 @@ class Summary(msgspec.Struct):
     start_seconds: float
 
 
+def read_check(event: object) -> Check:
+    """Read the event, before a session is opened for a check that cannot be made."""
+    check = read_event(event, Check)
+    try:
+        Request("GET", check.path)
+    except ValueError as error:  # which shows nothing of the path
+        raise DecodeError(
+            f"the event cannot be used: {error}", path="$.path", field="path"
+        ) from None
+    return check
+
+
 @logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one invocation."""
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
-    check = read_event(event, Check)
+    check = read_check(event)
     deadline = Deadline.from_context(context, reserve=CLEAN_UP_SECONDS)
     if deadline.expired:
         raise RequestTimeout("too little time to start a session and stop it", phase="connect")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -227,6 +228,17 @@ def test_call_reads_the_body_from_stdin(cli, archal, monkeypatch, tmp_path):
 
     assert code == 0
     assert json.loads(out)["name"] == "from-stdin"
+
+
+@pytest.mark.parametrize("data", ["-", '\ufeff{"name": "marked"}'])
+def test_call_takes_a_byte_order_mark_off_the_body(cli, archal, monkeypatch, data):
+    """RFC 8259, section 8.1: it may be ignored, and must not be sent."""
+    stream = io.TextIOWrapper(io.BytesIO(b'\xef\xbb\xbf{"name": "marked"}'), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stream)
+    code, out, _ = cli("call", "github", "POST", "/user/repos", "-d", data, "--token", "t")
+
+    assert code == 0
+    assert json.loads(out)["name"] == "marked"
 
 
 def test_nothing_configured_is_one_line(cli):

@@ -53,12 +53,12 @@ def test_an_event_is_read_from_stdin(cli, project, monkeypatch, content):
     assert (code, json.loads(out)) == (0, {"a": 1})
 
 
-@pytest.mark.parametrize("text", ['{"inline": 1}', " [1, 2] ", "{}"])
+@pytest.mark.parametrize("text", ['{"inline": 1}', " [1, 2] ", "{}", '\ufeff{"inline": 1}'])
 def test_an_event_is_written_as_it_is(cli, project, text):
-    """JSON that begins like an object or a list is no file's name."""
+    """JSON that begins like an object or a list is no file's name, with a byte order mark or without."""
     code, out, _ = cli("invoke", "mine.echo", "-e", text)
 
-    assert (code, json.loads(out)) == (0, json.loads(text))
+    assert (code, json.loads(out)) == (0, json.loads(text.removeprefix("\ufeff")))
 
 
 @pytest.mark.parametrize(

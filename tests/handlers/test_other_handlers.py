@@ -75,8 +75,8 @@ def test_lifecycle_reports_a_failed_check(archal):
     ("payload", "seconds", "error"),
     [
         ({"clone": "slack"}, 60.0, "BadRequestError"),
-        ({"path": "/../../x"}, 60.0, "ValueError"),
-        ({"ttl_seconds": 0}, 60.0, "ValueError"),
+        ({"path": "/../../x"}, 60.0, "DecodeError"),
+        ({"ttl_seconds": 0}, 60.0, "DecodeError"),
         ({"clone": 7}, 60.0, "DecodeError"),
         ({}, 20.0, "RequestTimeout"),
     ],

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from archal_lambda import DecodeError, Request, Response, edge, powertools, read_event
+from archal_lambda.core.sessions import creation
 
 BOM = b"\xef\xbb\xbf"
 
@@ -90,6 +91,20 @@ def test_a_number_that_json_lacks_is_refused(number, wrap):
     """It would be sent as null."""
     with pytest.raises(ValueError, match=r"^json contains NaN or an infinity"):
         Request("POST", "/", json=wrap(number))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_lacks_is_refused_in_results_and_responses(number):
+    """A handler's result and a response made by hand are JSON of the caller's, too."""
+    with pytest.raises(ValueError, match=r"^json contains NaN or an infinity"):
+        Response(200, json={"amount": number})
+    with pytest.raises(ValueError, match=r"^json contains NaN or an infinity"):
+        powertools.json_result(200, {"amount": number})
+
+
+def test_a_number_that_json_lacks_is_refused_in_a_session():
+    with pytest.raises(ValueError, match=r"^run_config contains something that JSON cannot"):
+        creation(clones=["github"], key=None, fields={"run_config": {"rate": math.nan}})
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,12 @@ ARCHALS = [
     ("route", 502, {"error": "bad_gateway", "code": "clone_failed", "message": "m"}),
     ("route", 503, {"error": "service_unavailable", "code": "session_starting", "message": "m"}),
     ("route", 401, {"detail": "x-route-authorization is missing"}),
+    (None, 401, {"error": "unauthorized", "code": "token_expired", "message": "401: expired"}),
+    (None, 403, {"error": "forbidden", "code": "wrong_user", "message": "m", "detail": None}),
+    (None, 403, {"error": "forbidden", "message": "m", "hint": "log in again"}),
+    (None, 404, {"error": "not_found", "code": "session_ended", "message": "m", "title": "Ended"}),
+    (None, 404, {"message": "No such hosted session at Archal", "statusCode": 404}),
+    (None, 500, {"error": "internal", "code": "internal", "message": "m", "errors": []}),
     (None, 401, {"message": "m"}),
     (None, 401, {"detail": "d"}),
     (None, 401, {"code": "unauthorized", "detail": "d"}),
@@ -127,6 +133,18 @@ def test_what_the_stand_in_refuses_is_the_routes(error):
     headers = [(name.decode(), value.decode()) for name, value in sent.raw_headers]
     response = Response(error.status, headers=headers, content=bytes(sent.body), request=GET)
     assert response.rejected_by == "route"
+
+
+@pytest.mark.parametrize(
+    "key", ["hint", "title", "instance", "errors", "category", "ok", "statusCode", "exception"]
+)
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_a_key_of_a_service_beside_archals_envelope_is_doubt(key, status):
+    """Both have signs of their own, and neither is more than the other."""
+    body = {"error": "not_allowed", "code": "wrong_session", "message": "m", key: "x"}
+    assert Response(status, json=body).rejected_by is None
+    assert Response(status, json={"message": "m", key: "x"}).rejected_by == "clone"
+    assert Response(status, json=body, headers={"x-github-request-id": "1"}).rejected_by == "clone"
 
 
 MARK = b"told-once"
