@@ -155,7 +155,7 @@ def test_schedules_are_careful(template, functions):
 
 # What each alarm looks at.
 ALARMS = {
-    "RouteRejectionsAlarm": {"RouteRejections"},
+    "RouteRejectionsAlarm": {"RouteRejections", "SetupFailures"},
     "CallFailuresAlarm": {"CloneCallFailures", "SessionCallFailures"},
     "FunctionErrorsAlarm": {"Errors"},
     "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},

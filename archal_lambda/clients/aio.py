@@ -30,6 +30,7 @@ from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
+from archal_lambda.core.values import checked_pairs
 from archal_lambda.errors import ArchalError
 from archal_lambda.transports._async_platform import async_driver
 from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter
@@ -208,7 +209,8 @@ class AsyncClones(CloneCollection[AsyncClone]):
             raise ValueError("max_concurrency must be 1 or more")
         budget = self._options.timeout if timeout is None else Timeout.of(timeout)
         view = self.with_deadline(Deadline.after(budget.total))
-        ready = [(view[name], request) for name, request in calls]
+        pairs = checked_pairs(calls, what="calls")
+        ready = [(view[name], request) for name, request in pairs]
         for clone, request in ready:  # a wrong one is found before the first is sent
             await clone.check(request)
         slots = asyncio.Semaphore(max_concurrency)

@@ -161,7 +161,10 @@ class Sessions:
             clones: Ids of the clones, one or more.
             idempotency_key: At most 200 characters; None makes a new one. Retries of this call use the same, so
                 that one call never creates two sessions.
-            **fields: The optional fields; see `SessionFields`.
+            **fields: The optional fields of Archal's API: `ttl_seconds` (1 to 86,400; read `expires_at`), `seeds`
+                (clone to seed name), `rate_limit` (requests after which the clones answer 429, 1 to 100,000),
+                `scenario_id`, `scenario_run_count`, `scenario_draft`, `preflight_only`, `transport`, `routing`,
+                `source`, `credential`, `run_config` and `run_project`.
 
         Returns:
             The session.

@@ -22,6 +22,7 @@ from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import DEFAULT_TIMEOUT, Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
+from archal_lambda.core.values import checked_pairs
 from archal_lambda.errors import ArchalError
 from archal_lambda.transports._platform import driver, gather
 from archal_lambda.transports.base import Driver, Transport, jitter
@@ -75,6 +76,7 @@ class Clone(Verbs[Response]):
         """Walk through a list, page by page, along `Link: <…>; rel="next"` (RFC 8288).
 
         It ends at a page without such a link, at one whose link says `results="false"` (Sentry), and at an empty page.
+        Of a link only path and query are taken: whatever host it names, this clone is asked.
 
         Args:
             path: The first page.
@@ -253,7 +255,8 @@ class Clones(CloneCollection[Clone]):
             raise ValueError("max_concurrency must be 1 or more")
         budget = self._options.timeout if timeout is None else Timeout.of(timeout)
         view = self.with_deadline(Deadline.after(budget.total))
-        ready = [(view[name], request) for name, request in calls]
+        pairs = checked_pairs(calls, what="calls")
+        ready = [(view[name], request) for name, request in pairs]
         for clone, request in ready:  # a wrong one is found before the first is sent
             clone.check(request)
 

@@ -117,10 +117,11 @@ class ControlPlane(msgspec.Struct, frozen=True):
         gone = response.status_code == _NOT_FOUND and response.attempts > 1
         if response.is_success or gone:
             return
-        failure = status_error(response, method=request.method, url=request.url, routed=False)
+        url = self._url(request)
+        failure = status_error(response, method=request.method, url=url, routed=False)
         if isinstance(failure, NotFoundError):
             raise failure
-        raise TeardownFailedError(response, method=request.method, url=request.url) from failure
+        raise TeardownFailedError(response, method=request.method, url=url) from failure
 
     def find_and_delete(self, creation: Request) -> Flow[None]:
         """Stop what a creation may have made; its key finds it: the same again is answered with the same session."""
@@ -146,7 +147,7 @@ class ControlPlane(msgspec.Struct, frozen=True):
                 return session
             left = deadline.remaining()
             if left < _SHORTEST_LOOK:
-                reason = "the session is not running yet"
+                reason = f"session {session_id} is not running yet"
                 raise RequestTimeout(reason, phase="backoff", sent=True, elapsed=elapsed)
             pause = interval * (0.5 + self.jitter() / 2)
             interval = min(interval * 1.5, _LONGEST_POLL)
@@ -161,8 +162,13 @@ class ControlPlane(msgspec.Struct, frozen=True):
     ) -> Flow[T]:
         response = yield from self._call(request, deadline)
         if not response.is_success:
-            raise status_error(response, method=request.method, url=request.url, routed=False)
+            raise status_error(
+                response, method=request.method, url=self._url(request), routed=False
+            )
         return response.decode(type)
+
+    def _url(self, request: Request) -> str:
+        return f"{self.url}{request.path}"
 
     def _call(self, request: Request, deadline: Deadline | None) -> Flow[Response]:
         options = self.options if deadline is None else self.options.capped(deadline)

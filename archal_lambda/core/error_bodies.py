@@ -25,10 +25,17 @@ _PLAIN_WORD = lazy(
     r"|[a-z]{1,20}(?:_[a-z]{1,20}){1,4}|[A-Z]{1,16}(?:_[A-Z]{1,16}){1,4}"
     r"|[A-Za-z][a-z]{0,19}(?:[-'\u2019/][A-Za-z][a-z]{0,19}){1,2}"
 )
-_PLAIN_CODE = lazy(r"[a-z][a-z_]{0,39}")
+# Neither what tokens of GitHub, Stripe and Slack begin with, nor a word that is longer than words are.
+_PLAIN_CODE = lazy(
+    r"(?!(?:gh[a-z]|[a-z]k|whsec|xox[a-z])_)(?=.{1,40}\Z)[a-z]{1,20}(?:_[a-z]{1,20})*"
+)
 _PUNCTUATION = ".,:;!?()[]{}\"'`\u2018\u2019\u201c\u201d"
-# Services quote the values they turn down; an apostrophe within a word opens nothing.
-_QUOTED = lazy(r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\"|\u201c[^\u201d]*\u201d")
+# Services quote the values they turn down; an apostrophe within a word opens nothing. What is not closed goes on to the
+# end: it may have been cut.
+_QUOTED = lazy(
+    r"(?<!\w)'[^']*(?:'(?!\w)|\Z)|\"[^\"]*(?:\"|\Z)|`[^`]*(?:`|\Z)|\u201c[^\u201d]*(?:\u201d|\Z)"
+    r"|(?<!\w)\u2018[^\u2019]*(?:\u2019|\Z)|\u00ab[^\u00bb]*(?:\u00bb|\Z)"
+)
 _MAX_MESSAGE = 160
 _MAX_CODES = 3
 _LEFT_OUT = "\u2026"
@@ -96,9 +103,10 @@ def _part(value: object, name: str) -> object:
 
 
 def _shown(text: str) -> str:
-    text = text[: _MAX_MESSAGE * 4].strip().partition("\n")[0]
+    # Cut behind the quotes: half of one would show its value.
+    text = _QUOTED.sub(_LEFT_OUT, text[: _MAX_MESSAGE * 4]).strip().partition("\n")[0]
     shown: list[str] = []
-    for word in _QUOTED.sub(_LEFT_OUT, text).split():
+    for word in text.split():
         core = word.strip(_PUNCTUATION)
         plain = not core or _PLAIN_WORD.fullmatch(core) is not None
         if plain or (shown[-1:] != [_LEFT_OUT]):

@@ -23,6 +23,7 @@ __all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event"]
 
 T = TypeVar("T")
 
+_NOT_FINITE = (b"null", b'inf":', b'nan":')
 _SURROGATE = "the event contains a lone surrogate"
 
 _encoder = msgspec.json.Encoder()
@@ -55,8 +56,8 @@ def encode(value: object) -> bytes:
 def encode_finite(value: object, *, what: str) -> bytes:
     """Encode what a caller gave as the argument `what`; NaN and the infinities are a `ValueError`."""
     content = _encoder.encode(value)
-    # msgspec writes them as null, so that there is nothing to look for without one.
-    if b"null" in content and not _is_finite(value):
+    # msgspec writes them as null, and keys as words: without one there is nothing to look for.
+    if any(sign in content for sign in _NOT_FINITE) and not _is_finite(value):
         raise ValueError(
             f"{what} contains NaN or an infinity; JSON has neither (RFC 8259, section 6)"
         )
@@ -70,7 +71,7 @@ def _is_finite(value: object) -> bool:
         if isinstance(one, float) and not math.isfinite(one):
             return False
         if isinstance(one, dict):
-            left.extend(one.values())  # pyright: ignore[reportUnknownArgumentType] - anything
+            left.extend([*one.keys(), *one.values()])  # pyright: ignore[reportUnknownArgumentType] - anything
         elif isinstance(one, list | tuple | set | frozenset):
             left.extend(cast("list[Any]", one))
     return True

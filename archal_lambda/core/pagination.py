@@ -75,7 +75,13 @@ class Pages:
                 self._seen.add(following.target)
                 self.request = following
                 return
-        raise DecodeError("the link to the next page is malformed or leads back", path="Link")
+        raise DecodeError(
+            "the link to the next page is malformed or leads back",
+            path="Link",
+            method=response.method,
+            url=response.url,
+            status_code=response.status_code,
+        )
 
     def take(self) -> Request:
         """Give the request for the next page; a `PageLimitError` if it is one too many."""

@@ -20,7 +20,9 @@ _ENVELOPE = ("error", "code", "message", "detail")
 # What Archal's own vocabulary adds to them.
 _ARCHAL_KEYS = frozenset({"sessionId", "session_id", "cloneId", "clone_id"})
 _ARCHAL_WORDS = lazy(
-    r"archal|x-route-|\broute[ _-](?:auth|token|header)|\bworkspace_key_|\bclone_(?:not_found|failed)\b",
+    # A name that contains "archal" is not Archal's: users call their things after it.
+    r"(?<![\w-])archal(?:[ _](?:route|session|token|workspace|account|api)|(?=[.,:]?(?: |\Z)))(?![\w-])"
+    r"|x-route-|\broute[ _-](?:auth|token|header)|\bworkspace_key_|\bclone_(?:not_found|failed)\b",
     re.IGNORECASE,
 )
 # Statuses that Archal documents, and those of a gateway; at 401 and 403 the clone has not been asked.

@@ -303,9 +303,9 @@ def _check_route_headers(headers: Mapping[str, str]) -> Headers:
     return Headers(headers)
 
 
-def _base_url(variable: str, url: str, *, entry: str | None = None) -> BaseUrl:
+def _base_url(variable: str, url: str | BaseUrl, *, entry: str | None = None) -> BaseUrl:
     try:
-        return BaseUrl(url)
+        return url if isinstance(url, BaseUrl) else BaseUrl(url)
     except ValueError as error:
         reason = str(error) if entry is None else f"{entry_name(entry)}{error}"
         raise ConfigurationError(variable, reason) from None

@@ -13,7 +13,14 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import ArchalError, Clones, Deadline, DecodeError, LambdaContext
+from archal_lambda import (
+    ArchalError,
+    Clones,
+    ConfigurationError,
+    Deadline,
+    DecodeError,
+    LambdaContext,
+)
 from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
 
 # The dummy that Archal documents for GitHub clones; the real GitHub refuses it.
@@ -60,4 +67,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         response = github.post("/user/repos", json=new, token=GITHUB_TOKEN)
         return json_result(201, response.raise_for_status().decode(Repo), event=event)
     except ArchalError as error:
+        if isinstance(
+            error, ConfigurationError
+        ):  # no call was made that could be counted as refused
+            metrics.add_metric("SetupFailures", MetricUnit.Count, 1)
         return failure_result(error, logger, event=event)

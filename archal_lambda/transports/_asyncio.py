@@ -114,14 +114,12 @@ class LoopTransport:
 
 async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket.socket]:
     found: asyncio.Future[Sequence[socket.socket]] = loop.create_future()
-    add, remove = (
-        (loop.add_writer, loop.remove_writer)
-        if wait.write
-        else (loop.add_reader, loop.remove_reader)
-    )
     try:
         for sock in wait.socks:
-            add(sock, _settle, found, (sock,))
+            if wait.read:
+                loop.add_reader(sock, _settle, found, (sock,))
+            if wait.write:
+                loop.add_writer(sock, _settle, found, (sock,))
     except NotImplementedError:  # the loop that Windows has by default
         return await loop.run_in_executor(None, block, wait)
     timer = loop.call_later(wait.seconds, _settle, found, ())
@@ -130,7 +128,10 @@ async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket
     finally:
         timer.cancel()
         for sock in wait.socks:
-            remove(sock)
+            if wait.read:
+                loop.remove_reader(sock)
+            if wait.write:
+                loop.remove_writer(sock)
 
 
 def _settle(found: asyncio.Future[Sequence[socket.socket]], socks: Sequence[socket.socket]) -> None:

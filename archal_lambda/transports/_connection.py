@@ -30,6 +30,8 @@ from archal_lambda.transports._tls import Trust
 __all__ = ["Connection"]
 
 _RECORD = 16384  # bytes; the most of a TLS record
+_INTERIM = b"HTTP/1.1 1"
+_MAX_EARLY = 262_144  # bytes; then the reader says what is wrong with it
 
 
 class Connection:
@@ -49,6 +51,7 @@ class Connection:
         self._outgoing: ssl.MemoryBIO | None = None
         self._trust: Trust | None = None
         self._origin = ""
+        self._early = b""  # what came while the request was under way
         self._bytes_sent = 0
         self._bytes_received = 0
         self._marks: list[tuple[Phase, float]] = []
@@ -80,6 +83,7 @@ class Connection:
                 yield from self._flush()
                 yield from self._feed()
             except ssl.SSLError:
+                trust.forget(origin)
                 with contextlib.suppress(OSError):
                     yield from self._flush()  # the alert that says why
                 raise
@@ -125,7 +129,9 @@ class Connection:
     def receive(self, most: int) -> Steps[bytes]:
         """Read what is there, no longer than the budget allows; nothing is the end."""
         tls = self._tls
-        if tls is None:
+        if self._early:
+            data, self._early = self._early[:most], self._early[most:]
+        elif tls is None:
             data = yield from self._pull(most)
         else:
             while True:
@@ -198,8 +204,27 @@ class Connection:
             if sent == len(rest):
                 return
             rest = memoryview(rest)[sent:]
-            if not (yield Wait((sock,), self._left(), write=True)):
+            if not (yield Wait((sock,), self._left(), read=self.sent, write=True)):
                 raise TimeoutError("the peer took nothing for too long")
+            if self.sent and self._heard():
+                raise BrokenPipeError("the peer answered before it had read all")
+
+    def _heard(self) -> bool:
+        """Tell whether a response came, or the end, while the request is under way (RFC 9112, section 9.5)."""
+        sock = self._socket()
+        try:
+            raw = sock.recv(_RECORD)
+        except BlockingIOError:
+            return False
+        if self._tls is None or self._incoming is None:
+            self._early += raw
+        elif raw:
+            self._incoming.write(raw)
+            with contextlib.suppress(ssl.SSLWantReadError):  # a record that holds nothing
+                self._early += self._tls.read(_RECORD)
+        # An interim response (RFC 9110, section 15.2) says that the rest is waited for.
+        interim = _INTERIM.startswith(self._early[: len(_INTERIM)])
+        return not raw or not interim or len(self._early) > _MAX_EARLY
 
     def _flush(self) -> Steps[None]:
         if self._outgoing is not None and self._outgoing.pending:

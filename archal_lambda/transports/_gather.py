@@ -28,7 +28,7 @@ from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import forget
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import ArchalError, TransportError
-from archal_lambda.transports._steps import Steps, Wait
+from archal_lambda.transports._steps import LONGEST, Steps, Wait, events
 from archal_lambda.transports.base import Driver
 
 __all__ = ["gather"]
@@ -153,9 +153,8 @@ class _SideBySide:
         self._waits[number] = self._turn, wait
         until = time.monotonic() + wait.seconds
         heapq.heappush(self._timers, (until, self._turn, number))
-        event = select.POLLOUT if wait.write else select.POLLIN
         for sock in wait.socks:
-            self._poller.register(sock, event)
+            self._poller.register(sock, events(wait))
             self._owners[sock.fileno()] = number
         return True
 
@@ -171,7 +170,7 @@ class _SideBySide:
         while self._waits.get(timers[0][2], (0,))[0] != timers[0][1]:  # its wait is over
             heapq.heappop(timers)
         left = timers[0][0] - time.monotonic()
-        numbers = {number for number, _ in self._poller.poll(max(left * 1000, 0))}
+        numbers = {number for number, _ in self._poller.poll(min(max(left, 0), LONGEST) * 1000)}
         found: dict[int, list[socket.socket]] = {}
         for owner in {self._owners[number] for number in numbers}:
             socks = self._waits[owner][1].socks

@@ -12,21 +12,29 @@ import socket
 from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["Steps", "Wait", "block", "run"]
+__all__ = ["LONGEST", "Steps", "Wait", "block", "events", "run"]
 
 T = TypeVar("T")
 
+LONGEST = 2_000_000.0  # seconds; poll() counts milliseconds in 32 bits
+
 
 class Wait:
-    """Step: wait until one of the sockets can be read, or written, for so many seconds at most."""
+    """Step: wait until one of the sockets can be read, or written, or either, for so many seconds at most."""
 
-    __slots__ = ("poller", "seconds", "socks", "write")
+    __slots__ = ("poller", "read", "seconds", "socks", "write")
 
     def __init__(
-        self, socks: Sequence[socket.socket], seconds: float, *, write: bool = False
+        self,
+        socks: Sequence[socket.socket],
+        seconds: float,
+        *,
+        read: bool = False,
+        write: bool = False,
     ) -> None:
         self.socks = socks
         self.seconds = seconds
+        self.read = read or not write
         self.write = write
         self.poller: Any = None  # of `block`, which keeps it for a wait that is yielded again
 
@@ -47,14 +55,18 @@ def run(steps: Steps[T]) -> T:
         steps.close()
 
 
+def events(wait: Wait) -> int:
+    """Tell what `poll` is to look for."""
+    return (select.POLLIN if wait.read else 0) | (select.POLLOUT if wait.write else 0)
+
+
 def _poll(wait: Wait) -> Sequence[socket.socket]:
     poller = wait.poller
     if poller is None:
         poller = wait.poller = select.poll()
-        event = select.POLLOUT if wait.write else select.POLLIN
         for sock in wait.socks:
-            poller.register(sock, event)
-    ready = poller.poll(wait.seconds * 1000)
+            poller.register(sock, events(wait))
+    ready = poller.poll(min(wait.seconds, LONGEST) * 1000)
     if not ready:
         return ()
     if len(ready) == len(wait.socks):
@@ -65,7 +77,7 @@ def _poll(wait: Wait) -> Sequence[socket.socket]:
 
 def _select(wait: Wait) -> Sequence[socket.socket]:
     nothing: Sequence[socket.socket] = ()
-    readers, writers = (nothing, wait.socks) if wait.write else (wait.socks, nothing)
+    readers, writers = wait.socks if wait.read else nothing, wait.socks if wait.write else nothing
     # On Windows a connection that is refused is told of as an exception.
     found = select.select(readers, writers, writers, wait.seconds)
     return [sock for sock in wait.socks if any(sock in ready for ready in found)]

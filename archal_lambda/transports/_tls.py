@@ -59,6 +59,10 @@ class Trust:
         """Give the last session with an origin."""
         return self._sessions.get(origin)
 
+    def forget(self, origin: str) -> None:
+        """Begin anew with an origin: it may be its session that a server does not take any more."""
+        self._sessions.pop(origin, None)
+
     def remember(self, origin: str, session: ssl.SSLSession | None) -> None:
         """Keep a session; the oldest go when there are too many."""
         if session is not None:

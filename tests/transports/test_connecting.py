@@ -289,3 +289,11 @@ def test_a_peer_that_accepts_and_resets_is_lost(plain_site):
     here = plain_site(by_connection([lambda conn: conn.sock.recv(1), reset], [serve]))
     error = here.fail(error=ConnectionLost)
     assert (error.sent, error.attempts, here.server.connections) == (True, 1, 1)
+
+
+def test_the_longest_timeout_is_a_timeout_like_any(plain_site):
+    """poll() counts milliseconds in 32 bits."""
+    here = plain_site([serve])
+    assert here.call(timeout=1e9).status_code == 200
+    outcomes = here.clones.gather([("svc", Request("GET", "/", timeout=1e9))], timeout=1e9)
+    assert [one.status_code for one in outcomes] == [200]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.faults.server import answer, hold, read, send, serve
 
-from archal_lambda import Request
+from archal_lambda import Deadline, Request
 from archal_lambda.errors import RequestTimeout
 from archal_lambda.transports import _tls, _urllib3
-from archal_lambda.transports._tls import Once
+from archal_lambda.transports._connection import Connection
+from archal_lambda.transports._steps import run
+from archal_lambda.transports._tls import Once, Trust, tls_context
 
 
 def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeypatch):
@@ -122,3 +127,47 @@ def test_a_flood_of_session_tickets_costs_the_budget_and_no_more(plain_site, aut
     finally:
         authority.trusted.num_tickets = 2
     assert error.phase == "headers"
+
+
+def test_a_session_that_a_server_refuses_is_forgotten(authority):
+    """The attempt fails, and the next begins anew."""
+    trust = Trust(tls_context(authority.file))
+    tls = authority.trusted
+
+    def handshake(server, *, refuse=False):
+        peer, _ = server.accept()
+        with peer:
+            if refuse:
+                peer.recv(4096)
+                peer.sendall(b"\x15\x03\x03\0\2\2\x28")  # alert: handshake_failure
+                return None
+            with tls.wrap_socket(peer, server_side=True) as secured:
+                secured.sendall(b"x")
+                return secured.session_reused
+
+    def connect(port):
+        connection = Connection(Deadline.after(5.0))
+        try:
+            run(connection.open("127.0.0.1", port))
+            run(connection.secure(trust, "127.0.0.1", "origin"))
+            connection.begin(Deadline.after(5.0), None)
+            run(connection.receive(1))
+            connection.leftover()  # where sessions are kept
+        finally:
+            connection.close()
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        port = server.getsockname()[1]
+        reused = []
+        for refuse in (False, False, True, False):
+            outcome = pool.submit(handshake, server, refuse=refuse)
+            if refuse:
+                with pytest.raises(ssl.SSLError):
+                    connect(port)
+            else:
+                connect(port)
+            reused.append(outcome.result(5.0))
+    assert reused == [False, True, None, False]

@@ -263,7 +263,7 @@ def test_a_failure_has_the_type_of_its_status(method, flow, status, cls):
         play(flow(), *[response] * 3)
     stop_failed = method == "DELETE" and status != 404
     assert type(caught.value) is (errors.TeardownFailedError if stop_failed else cls)
-    assert str(caught.value).startswith(f"{method} /api/sessions")
+    assert str(caught.value).startswith(f"{method} https://archal.test/api/sessions")
     more = "; the session may still run" if stop_failed else ""
     assert str(caught.value).endswith(f": status {status} (some_code): m{more}")
 

@@ -173,3 +173,36 @@ def test_the_last_name_of_a_path_is_the_field():
     with pytest.raises(DecodeError) as caught:
         Response(200, json=[[5]]).decode(list[list[str]])
     assert (caught.value.path, caught.value.field) == ("$[0][0]", None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'The value "hidden words\nmore" is wrong',
+        "The value 'hidden words",
+        "Wrong: `hidden words` here",
+        "\u2018hidden words\u2019 is wrong",
+        "\u00abhidden words\u00bb is wrong",
+        'Wrong "' + "hidden words " * 60 + '" here',
+    ],
+)
+def test_what_is_quoted_is_left_out_wherever_it_ends(message):
+    """A quote that a cut or a line end leaves open goes on to the end."""
+    told = str(failure(422, {"message": message}))
+    assert "hidden" not in told
+    assert "words" not in told
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("token_expired", "token_expired"),
+        ("not_found", "not_found"),
+        ("a" * 21, None),
+        ("sk_" + "live_abcdef", None),
+        ("gh" + "p_abcdefghij", None),
+        ("xox" + "b_abcdefghij", None),
+    ],
+)
+def test_a_code_is_of_words_and_begins_like_no_token(code, shown):
+    assert Response(400, json={"code": code}).error_code == shown

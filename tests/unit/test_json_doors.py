@@ -85,6 +85,7 @@ class Level(enum.Enum):
         Price,
         lambda x: [Price(1.0), Point(x)],
         lambda x: {"raw": msgspec.Raw(b"null"), "set": {x}},
+        lambda x: {"as a key": {x: 1}},
     ],
 )
 def test_a_number_that_json_lacks_is_refused(number, wrap):

@@ -152,6 +152,26 @@ OWN = {"error": "unauthorized", "code": "expired", "message": "m"}
 
 
 @pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"detail": "Project archal-demo not found"}),
+        (429, {"error": "x", "message": "channel archal-ci is busy"}),
+        (404, {"message": "no user my-archal"}),
+        (404, {"message": "no file archal.txt"}),
+    ],
+)
+def test_a_thing_that_is_named_after_archal_is_not_archal(status, body):
+    assert Response(status, json=body).rejected_by is None
+
+
+@pytest.mark.parametrize(
+    "words", ["the Archal token is expired", "Sign in to Archal.", "Archal: no such session"]
+)
+def test_words_that_name_archal_are_the_routes(words):
+    assert Response(401, json={"message": words}).rejected_by == "route"
+
+
+@pytest.mark.parametrize(
     ("by", "name", "value"),
     [
         ("clone", "X-GitHub-Request-Id", "1"),
