@@ -76,6 +76,13 @@ class Connection:
         )
         self._tls, self._incoming, self._outgoing = tls, incoming, outgoing
         self._trust, self._origin = trust, origin
+        try:
+            yield from self._shake_hands(tls)
+        except OSError:
+            trust.forget(origin)
+            raise
+
+    def _shake_hands(self, tls: ssl.SSLObject) -> Steps[None]:
         while True:
             try:
                 tls.do_handshake()
@@ -83,7 +90,6 @@ class Connection:
                 yield from self._flush()
                 yield from self._feed()
             except ssl.SSLError:
-                trust.forget(origin)
                 with contextlib.suppress(OSError):
                     yield from self._flush()  # the alert that says why
                 raise
@@ -158,9 +164,8 @@ class Connection:
         if self._tls is None or self._incoming is None:
             return False
         if self._trust is not None and not self.reused:
-            self._trust.remember(
-                self._origin, self._tls.session
-            )  # its tickets come with a response
+            # Now, because tickets come with a response.
+            self._trust.remember(self._origin, self._tls.session)
         if not (self._incoming.pending or self._tls.pending()):
             return False
         try:

@@ -19,16 +19,16 @@ from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from archal_lambda.core.flow import Flow, Send, Sleep
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import forget
-from archal_lambda.core.timeouts import Deadline, Timeout
+from archal_lambda.core.timeouts import Deadline
 from archal_lambda.errors import ArchalError, TransportError
 from archal_lambda.transports._steps import LONGEST, Steps, Wait, events
+from archal_lambda.transports._urllib3 import UrllibTransport
 from archal_lambda.transports.base import Driver
 
 __all__ = ["gather"]
@@ -38,16 +38,11 @@ T = TypeVar("T")
 _Outcome = Response | ArchalError
 
 
-class _Stepping(Protocol):
-    def steps(self, request: Request, deadline: Deadline, timeout: Timeout) -> Steps[Response]: ...
-
-
 def gather(driver: Driver, flows: Sequence[Flow[Response]], most: int) -> list[_Outcome]:
     """Carry flows out, `most` at once, and return for each, in order, its response or its error."""
     transport = driver.transport
-    if hasattr(transport, "steps") and hasattr(select, "poll"):  # Windows has none
-        stepping = cast("_Stepping", transport)
-        return _SideBySide([_carried(flow, stepping, driver) for flow in flows]).run(most)
+    if isinstance(transport, UrllibTransport) and hasattr(select, "poll"):  # Windows has none
+        return _SideBySide([_carried(flow, transport, driver) for flow in flows]).run(most)
     return _on_threads([partial(_outcome, driver, flow) for flow in flows], most)
 
 
@@ -58,7 +53,7 @@ def _outcome(driver: Driver, flow: Flow[Response]) -> _Outcome:
         return error
 
 
-def _carried(flow: Flow[Response], transport: _Stepping, driver: Driver) -> Steps[_Outcome]:
+def _carried(flow: Flow[Response], transport: UrllibTransport, driver: Driver) -> Steps[_Outcome]:
     """Carry one flow out in steps; the same as `Driver.run` in all else."""
     outcome: Response | TransportError | Headers | None = None
     try:
