@@ -144,13 +144,11 @@ Flow = Generator[Authorize | Send | Sleep, Response | TransportError | Headers |
 _Outcome = Response | TransportError
 
 
-class _Tally:
+class _Tally(msgspec.Struct):
     # What became of all attempts so far.
-    __slots__ = ("attempts", "maybe_processed", "sent")
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self.sent = self.maybe_processed = False
+    attempts: int = 0
+    sent: bool = False
+    maybe_processed: bool = False
 
 
 class _Exchange(msgspec.Struct, frozen=True):
@@ -222,9 +220,10 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
     outcome = yield Authorize(current.deadline)
     if isinstance(outcome, TransportError):
         return outcome
-    headers = _headers(outcome)
+    headers = outcome if isinstance(outcome, Headers) else _headers(outcome)
     last = yield from _attempts(request.prepared(base, headers), current)
-    if not _may_renew(last, current.options):
+    refused = isinstance(last, Response) and last.status_code == _UNAUTHORIZED
+    if not (refused and _may_renew(last, current.options)):
         return last
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:

@@ -147,7 +147,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     @property
     def names(self) -> Collection[str]:
         """The names, in lower case."""
-        return self._lookup().keys()
+        return self._index or self._lookup()
 
     def _lookup(self) -> dict[str, str]:
         known = self._index

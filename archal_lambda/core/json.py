@@ -23,7 +23,6 @@ __all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event"]
 
 T = TypeVar("T")
 
-_NOT_FINITE = (b"null", b'inf":', b'nan":')
 _SURROGATE = "the event contains a lone surrogate"
 
 _encoder = msgspec.json.Encoder()
@@ -57,7 +56,8 @@ def encode_finite(value: object, *, what: str) -> bytes:
     """Encode what a caller gave as the argument `what`; NaN and the infinities are a `ValueError`."""
     content = _encoder.encode(value)
     # msgspec writes them as null, and keys as words: without one there is nothing to look for.
-    if any(sign in content for sign in _NOT_FINITE) and not _is_finite(value):
+    suspect = b"null" in content or b'inf":' in content or b'nan":' in content
+    if suspect and not _is_finite(value):
         raise ValueError(
             f"{what} contains NaN or an infinity; JSON has neither (RFC 8259, section 6)"
         )

@@ -140,7 +140,8 @@ class Response(Immutable, _ResponseDraft, init=False):
             status_code >= _FAILURE and request is not None and "authorization" in request.headers
         )
         draft._body = None  # noqa: SLF001 - the same
-        return cls.seal(draft)
+        draft.__class__ = cls  # as `seal` does, which would take a call more
+        return draft  # type: ignore[no-any-return]
 
     def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
         """Copy the response of one attempt as that of a whole call."""
@@ -150,7 +151,8 @@ class Response(Immutable, _ResponseDraft, init=False):
         draft.method, draft.url = self.method, self.url
         draft._credential, draft._body = self._credential, self._body  # noqa: SLF001 - as above
         draft.attempts, draft.elapsed, draft.maybe_processed = attempts, elapsed, maybe_processed
-        return Response.seal(draft)
+        draft.__class__ = Response  # as above
+        return draft  # type: ignore[no-any-return]
 
     @property
     def is_success(self) -> bool:
@@ -268,7 +270,7 @@ class Response(Immutable, _ResponseDraft, init=False):
         Raises:
             StatusError: For any other status; `RouteRejectedError` where `rejected_by` is `"route"`.
         """
-        if self.is_success:
+        if 200 <= self.status_code < 300:  # noqa: PLR2004 - as in is_success, which would take a call more
             return self
         raise status_error(self, method=self.method, url=self.url)
 

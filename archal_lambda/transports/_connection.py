@@ -122,11 +122,11 @@ class Connection:
 
     def write(self, data: bytes) -> Steps[None]:
         """Send all of it."""
-        self._socket()
+        sock = self._socket()
         self._left()
         self.sent = True
         if self._tls is None:
-            return (yield from self._push(data))
+            return (yield from self._push(sock, data))
         for at in range(0, len(data), _RECORD):
             self._bytes_sent += self._tls.write(data[at : at + _RECORD])
             yield from self._flush()
@@ -196,8 +196,7 @@ class Connection:
             except BlockingIOError:
                 continue  # the kernel threw away what had come
 
-    def _push(self, data: bytes) -> Steps[None]:
-        sock = self._socket()
+    def _push(self, sock: socket.socket, data: bytes) -> Steps[None]:
         rest: bytes | memoryview = data
         while True:
             try:
@@ -233,7 +232,7 @@ class Connection:
 
     def _flush(self) -> Steps[None]:
         if self._outgoing is not None and self._outgoing.pending:
-            yield from self._push(self._outgoing.read())
+            yield from self._push(self._socket(), self._outgoing.read())
 
     def _feed(self) -> Steps[None]:
         raw = yield from self._pull(_RECORD)

@@ -68,12 +68,14 @@ class ConnectionPool:
         if not _idle:
             return None
         now = self._wall_clock()
-        _aging.drop_the_old(now)
+        if not _aging.looked <= now < _aging.due:
+            _aging.drop_the_old(now)
         for connection in reversed(list(_idle)):
             owner, to, since, seconds = _idle.get(connection, _GONE)
             if owner is not self._owner or to != origin or _idle.pop(connection, None) is None:
                 continue  # another's, or taken by another thread meanwhile
-            if _is_fresh(now, since, seconds) and self._usable(connection):
+            # Below 0 the clock was set back, and the age is unknown.
+            if 0 <= now - since < seconds and self._usable(connection):
                 return connection
             connection.close()
         return None
@@ -97,22 +99,16 @@ class _Aging:
 
     def __init__(self) -> None:
         self.due = math.inf
-        self._looked = 0.0
+        self.looked = 0.0
 
     def drop_the_old(self, now: float) -> None:
-        if self._looked <= now < self.due:
-            return
-        self._looked, self.due = now, math.inf
+        self.looked, self.due = now, math.inf
         for connection in list(_idle):
             _, _, since, seconds = _idle.get(connection, _GONE)
-            if _is_fresh(now, since, seconds):
+            if 0 <= now - since < seconds:
                 self.due = min(self.due, since + seconds)
             else:
                 _drop(connection)
-
-
-def _is_fresh(now: float, since: float, seconds: float) -> bool:
-    return 0 <= now - since < seconds  # below 0 the clock was set back, and the age is unknown
 
 
 def _drop(connection: Connection) -> None:
