@@ -283,7 +283,8 @@ def fields_of(query):
     """The fields that a query of Logs Insights reads; those that it names itself are not of the log."""
     plain = re.sub(r'"[^"]*"', "", query)
     named = set(re.findall(r"\bas (\w+)", plain))
-    keywords = {"and", "as", "by", "count", "desc", "fields", "filter", "max", "or", "pct", "sort", "stats"}  # fmt: skip
+    keywords = {"fields", "filter", "sort", "stats", "desc", "as", "by", "count", "pct", "max"}
+    keywords |= {"and", "or"}
     return set(re.findall(r"(?<!@)\b[a-z]\w*", plain)) - named - keywords
 
 
