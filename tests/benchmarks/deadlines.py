@@ -19,6 +19,7 @@ from pathlib import Path
 import cases
 import measure
 from clients import CLIENTS
+from support.faults.tls import Authority
 
 BUDGET = 1.0  # seconds
 STANDARDS = ("curl --max-time", "fetch (Node)")
@@ -183,7 +184,7 @@ def main():
         if name not in STANDARDS or shutil.which(name.replace("fetch (Node)", "node").split()[0])
     ]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.parallel) as pool:
-        authority = cases.tls.Authority(Path(folder))
+        authority = Authority(Path(folder))
         _ = authority.trusted
         jobs = {
             name: pool.submit(run, name, options.faults, authority, options.cap)
