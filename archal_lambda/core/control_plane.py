@@ -15,6 +15,7 @@ import msgspec
 
 from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, Sleep, exchange
 from archal_lambda.core.hooks import HOOKS, TraceHeaders
+from archal_lambda.core.json import decode, without_surrogates
 from archal_lambda.core.records import CallHook
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response, status_error
@@ -165,7 +166,13 @@ class ControlPlane(msgspec.Struct, frozen=True):
             raise status_error(
                 response, method=request.method, url=self._url(request), routed=False
             )
-        return response.decode(type)
+        try:
+            return response.decode(type)
+        except DecodeError:
+            content = without_surrogates(response.content)
+            if content == response.content:
+                raise
+            return decode(content, type, response)
 
     def _url(self, request: Request) -> str:
         return f"{self.url}{request.path}"

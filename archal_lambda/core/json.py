@@ -19,10 +19,14 @@ from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
-__all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event"]
+__all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event", "without_surrogates"]
 
 T = TypeVar("T")
 
+_LONE_SURROGATE = lazy(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _SURROGATE = "the event contains a lone surrogate"
 
 _encoder = msgspec.json.Encoder()
@@ -115,6 +119,12 @@ def _decoded(content: bytes, type: type[T], source: _Source | None) -> T:  # noq
     except RecursionError:
         raise DecodeError("the body is nested too deep", **_facts(source)) from None
     return value
+
+
+@guarded
+def without_surrogates(content: bytes) -> bytes:
+    """Replace escapes of lone surrogates by U+FFFD: text that was cut has them, and is refused as a whole for them."""
+    return _LONE_SURROGATE.sub(rb"\\ufffd", content)
 
 
 @guarded

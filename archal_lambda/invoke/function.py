@@ -10,7 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from archal_lambda.core.environment import is_setting
 from archal_lambda.core.secrets import guarded
@@ -89,32 +90,39 @@ class Function:
             "event": event,
             "context": str(_CONTEXT),
         }
-        with subprocess.Popen(  # noqa: S603 - our own runner, without a shell
-            # -P keeps the runner's own folder off `sys.path`.
-            [sys.executable, "-P", str(_RUNNER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if capture else None,
-            env=self._environ(settings),
-            text=True,
-            encoding="utf-8",
-            # Ctrl-C is for us; we end the child.
-            start_new_session=True,
-        ) as child:
+        with (
+            # A file, not a pipe: a process that the handler leaves behind would keep that open.
+            TemporaryFile() as logged,
+            subprocess.Popen(  # noqa: S603 - our own runner, without a shell
+                # -P keeps the runner's own folder off `sys.path`.
+                [sys.executable, "-P", str(_RUNNER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=logged if capture else None,
+                env=self._environ(settings),
+                text=True,
+                encoding="utf-8",
+                # Ctrl-C is for us; we end the child.
+                start_new_session=True,
+            ) as child,
+        ):
             try:
-                output, log = child.communicate(json.dumps(order), self.timeout + _INIT_LIMIT)
+                output, _ = child.communicate(json.dumps(order), self.timeout + _INIT_LIMIT)
             except subprocess.TimeoutExpired:
                 child.kill()
-                return _failed("Sandbox.Timedout", f"not initialised after {_INIT_LIMIT} seconds")
+                reason = f"not initialised after {_INIT_LIMIT} seconds"
+                return _failed("Sandbox.Timedout", reason, _text(logged))
             except BaseException:
                 _end(child)
                 raise
-        log = log or ""
-        if child.returncode == -signal.SIGALRM:
+            return self._outcome(child.returncode, output, _text(logged))
+
+    def _outcome(self, code: int, output: str, log: str) -> Outcome:
+        if code == -signal.SIGALRM:
             message = f"Task timed out after {self.timeout:.2f} seconds"
             return _failed("Sandbox.Timedout", message, log)
-        if child.returncode != 0 or not output:
-            message = f"the process ended with exit code {child.returncode}"
+        if code != 0 or not output:
+            message = f"the process ended with exit code {code}"
             return _failed("Runtime.ExitError", message, log)
         outcome = json.loads(output)
         return Outcome(_decoded(outcome.get("result", "null")), outcome.get("error"), log)
@@ -133,6 +141,11 @@ class Function:
         # One left over could lead a call to the real Archal, or fail it.
         others = {name: text for name, text in environ.items() if not is_setting(name)}
         return others | settings.variables()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -28,12 +28,21 @@ def main() -> None:
     # From here on stdout is the handler's, and belongs to the log; the outcome has a descriptor of its own.
     outcome_fd = os.dup(1)
     os.dup2(2, 1)
+    process = os.getpid()
+    # A process that the handler forks and leaves behind must not keep the outcome open.
+    os.register_at_fork(after_in_child=lambda: os.close(outcome_fd))
     context = _load("_context", order.pop("context"))
     sys.path.insert(0, order.pop("root"))
     outcome = _outcome(context, **order)
-    sys.stdout.flush()
-    with os.fdopen(outcome_fd, "w", encoding="utf-8") as stream:
-        json.dump(outcome, stream)
+    try:  # noqa: SIM105 - contextlib is one more module
+        sys.stdout.flush()
+    except (AttributeError, ValueError, OSError):
+        pass  # the handler closed or replaced it
+    if os.getpid() == process:  # what a handler forked may come by here, too
+        with os.fdopen(outcome_fd, "w", encoding="utf-8") as stream:
+            json.dump(outcome, stream)
+    # Lambda waits for no thread and runs nothing at the exit: it freezes the process.
+    os._exit(0)
 
 
 def _end(number: int, _: object) -> None:

@@ -25,12 +25,14 @@ from archal_lambda.errors import Phase
 from archal_lambda.transports._dial import connect
 from archal_lambda.transports._resolve import resolve
 from archal_lambda.transports._steps import Steps, Wait, block
-from archal_lambda.transports._tls import Trust
+from archal_lambda.transports._tls import Secured, Trust
 
 __all__ = ["Connection"]
 
 _RECORD = 16384  # bytes; the most of a TLS record
+_TURN = 16 * _RECORD  # bytes
 _INTERIM = b"HTTP/1.1 1"
+_HEAD_END = b"\r\n\r\n"
 _MAX_EARLY = 262_144  # bytes; then the reader says what is wrong with it
 
 
@@ -46,11 +48,7 @@ class Connection:
         self.phase: Phase = "resolve"
         self.sent = False
         self.reused = False
-        self._tls: ssl.SSLObject | None = None
-        self._incoming: ssl.MemoryBIO | None = None
-        self._outgoing: ssl.MemoryBIO | None = None
-        self._trust: Trust | None = None
-        self._origin = ""
+        self._tls: Secured | None = None
         self._early = b""  # what came while the request was under way
         self._bytes_sent = 0
         self._bytes_received = 0
@@ -68,33 +66,20 @@ class Connection:
     def secure(self, trust: Trust, host: str, origin: str) -> Steps[None]:
         """Set up TLS on the open connection, and go on with an earlier session with the origin if there is one."""
         self.enter("tls")
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        # A name with its last dot is the same name, but not in a certificate (RFC 6066, section 3).
-        name = host.removesuffix(".")
-        tls = trust.context.wrap_bio(
-            incoming, outgoing, server_hostname=name, session=trust.session(origin)
-        )
-        self._tls, self._incoming, self._outgoing = tls, incoming, outgoing
-        self._trust, self._origin = trust, origin
+        tls = self._tls = Secured(trust, host, origin)
         try:
-            yield from self._shake_hands(tls)
-        except OSError:
-            trust.forget(origin)
-            raise
-
-    def _shake_hands(self, tls: ssl.SSLObject) -> Steps[None]:
-        while True:
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
+            while not tls.shake_hands():
                 yield from self._flush()
                 yield from self._feed()
-            except ssl.SSLError:
-                with contextlib.suppress(OSError):
-                    yield from self._flush()  # the alert that says why
-                raise
-            else:
-                return (yield from self._flush())
+            yield from self._flush()
+        except ssl.SSLError:
+            tls.forget()
+            with contextlib.suppress(OSError):
+                yield from self._flush()  # the alert that says why
+            raise
+        except OSError:
+            tls.forget()
+            raise
 
     def begin(self, deadline: Deadline, read_limit: float | None) -> None:
         """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds."""
@@ -128,26 +113,25 @@ class Connection:
         if self._tls is None:
             return (yield from self._push(sock, data))
         for at in range(0, len(data), _RECORD):
+            if at and at % _TURN == 0:
+                # A peer that takes all at once leaves others no time, and the clock no look.
+                yield Wait((sock,), 0.0, write=True)
+                self._left()
             self._bytes_sent += self._tls.write(data[at : at + _RECORD])
             yield from self._flush()
         return None
 
     def receive(self, most: int) -> Steps[bytes]:
         """Read what is there, no longer than the budget allows; nothing is the end."""
-        tls = self._tls
         if self._early:
             data, self._early = self._early[:most], self._early[most:]
-        elif tls is None:
+        elif self._tls is None:
             data = yield from self._pull(most)
         else:
-            while True:
-                try:
-                    data = tls.read(most)
-                except ssl.SSLWantReadError:
-                    yield from self._flush()
-                    yield from self._feed()
-                else:
-                    break
+            while (found := self._tls.read(most)) is None:
+                yield from self._flush()
+                yield from self._feed()
+            data = found
         self._bytes_received += len(data)
         return data
 
@@ -161,20 +145,11 @@ class Connection:
 
     def leftover(self) -> bool:
         """Tell whether more came with what was read: the connection is out of step, or at its end."""
-        if self._tls is None or self._incoming is None:
+        if self._tls is None:
             return False
-        if self._trust is not None and not self.reused:
-            # Now, because tickets come with a response.
-            self._trust.remember(self._origin, self._tls.session)
-        if not (self._incoming.pending or self._tls.pending()):
-            return False
-        try:
-            self._tls.read(1)
-        except ssl.SSLWantReadError:
-            return False  # a record that holds nothing, such as a session ticket
-        except ssl.SSLError:
-            return True
-        return True
+        if not self.reused:
+            self._tls.remember()
+        return self._tls.leftover()
 
     def close(self) -> None:
         """Close the socket, if there is one; closing again does nothing."""
@@ -220,27 +195,27 @@ class Connection:
             raw = sock.recv(_RECORD)
         except BlockingIOError:
             return False
-        if self._tls is None or self._incoming is None:
+        if self._tls is None:
             self._early += raw
         elif raw:
-            self._incoming.write(raw)
-            with contextlib.suppress(ssl.SSLWantReadError):  # a record that holds nothing
-                self._early += self._tls.read(_RECORD)
-        # An interim response (RFC 9110, section 15.2) says that the rest is waited for.
-        interim = _INTERIM.startswith(self._early[: len(_INTERIM)])
+            self._tls.feed(raw)
+            while piece := self._tls.read(_RECORD):
+                self._early += piece
+        # An interim response (RFC 9110, section 15.2) says that the rest is waited for; another may be behind it.
+        at = 0
+        while self._early.startswith(_INTERIM, at) and (end := self._early.find(_HEAD_END, at)) > 0:
+            at = end + len(_HEAD_END)
+        interim = _INTERIM.startswith(self._early[at : at + len(_INTERIM)])
         return not raw or not interim or len(self._early) > _MAX_EARLY
 
     def _flush(self) -> Steps[None]:
-        if self._outgoing is not None and self._outgoing.pending:
-            yield from self._push(self._socket(), self._outgoing.read())
+        if self._tls is not None and (records := self._tls.to_send()):
+            yield from self._push(self._socket(), records)
 
     def _feed(self) -> Steps[None]:
         raw = yield from self._pull(_RECORD)
-        if self._incoming is not None:
-            if raw:
-                self._incoming.write(raw)
-            else:
-                self._incoming.write_eof()
+        if self._tls is not None:
+            self._tls.feed(raw)
 
     def _socket(self) -> socket.socket:
         if self.sock is None:

@@ -15,11 +15,12 @@ from urllib3.util.ssl_ import create_urllib3_context
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.transports._locks import SharedLock
 
-__all__ = ["Once", "Trust", "tls_context"]
+__all__ = ["Once", "Secured", "Trust", "tls_context"]
 
 T = TypeVar("T")
 
 _PATIENCE = 1.0  # seconds
+_RECORD_HEAD = 5  # bytes; type, version and length
 _MAX_SESSIONS = 256  # origins; each session of clones has one of its own
 
 
@@ -69,6 +70,77 @@ class Trust:
             self._sessions[origin] = session
             for oldest in list(self._sessions)[:-_MAX_SESSIONS]:
                 self._sessions.pop(oldest, None)
+
+
+class Secured:
+    """One TLS connection without I/O: records go in and out, the socket is somebody else's."""
+
+    def __init__(self, trust: Trust, host: str, origin: str) -> None:
+        self._trust, self._origin = trust, origin
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        # A name with its last dot is the same name, but not in a certificate (RFC 6066, section 3).
+        self._tls = trust.context.wrap_bio(
+            self._incoming,
+            self._outgoing,
+            server_hostname=host.removesuffix("."),
+            session=trust.session(origin),
+        )
+        self._left = 0  # bytes of a record that has begun
+        self._head = b""  # part of the head of the next
+        self.write = self._tls.write
+
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; tell whether it is done, else more must come."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def read(self, most: int) -> bytes | None:
+        """Read what is there, nothing at the end; None if more must come."""
+        try:
+            return self._tls.read(most)
+        except ssl.SSLWantReadError:
+            return None
+
+    def to_send(self) -> bytes:
+        """Take the records that are ready."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def feed(self, raw: bytes) -> None:
+        """Add what came; nothing at all is the end."""
+        if not raw:
+            self._incoming.write_eof()
+            return
+        self._incoming.write(raw)
+        # OpenSSL does not tell of half a record: their ends are found here (RFC 8446, section 5.1).
+        data, at = self._head + raw, self._left
+        while len(data) - at >= _RECORD_HEAD:
+            at += _RECORD_HEAD + int.from_bytes(data[at + 3 : at + _RECORD_HEAD])
+        self._left = max(at - len(data), 0)
+        self._head = data[at:]
+
+    def leftover(self) -> bool:
+        """Tell whether more came than was read, if only half a record."""
+        if self._left or self._head:
+            return True
+        if not (self._incoming.pending or self._tls.pending()):
+            return False
+        try:
+            return (
+                self.read(1) is not None
+            )  # None: a record that holds nothing, such as a session ticket
+        except ssl.SSLError:
+            return True
+
+    def remember(self) -> None:
+        """Keep the session for the next connection. Its tickets come with a response."""
+        self._trust.remember(self._origin, self._tls.session)
+
+    def forget(self) -> None:
+        """Let the next connection begin anew."""
+        self._trust.forget(self._origin)
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:

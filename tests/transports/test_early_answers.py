@@ -7,10 +7,11 @@ import socket
 import time
 
 import pytest
-from support.faults.client import LATE
-from support.faults.server import answer, by_connection, hold, serve
+from support.faults.client import LATE, clones_at
+from support.faults.server import FaultServer, answer, by_connection, hold, serve
 
 from archal_lambda import AsyncClones, Request, Settings, errors
+from archal_lambda.transports._urllib3 import UrllibTransport
 
 LARGE = b"x" * 20_000_000  # more than any buffer on the way holds
 ENOUGH = 5.0  # seconds
@@ -83,6 +84,38 @@ def test_an_interim_response_does_not_stop_the_request(site):
     here = site([hints, rest, hold])
     assert here.call(content=LARGE, timeout=2 * ENOUGH).content == b"all of it"
     assert len(received) == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_refusal_behind_an_interim_response_is_read_at_once(site, together):
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    final = answer(b"{}", status="413 X", headers=["Connection: close"])
+
+    def both(conn):
+        for said in [interim + final] if together else [interim, final]:
+            conn.send(said)
+
+    here = site([part, both, hold])
+    started = time.monotonic()
+    assert here.call(content=LARGE, timeout=ENOUGH).status_code == 413
+    assert time.monotonic() - started < LATE
+
+
+def test_a_peer_that_takes_all_at_once_leaves_others_their_time(authority):
+    """Encrypting much takes long, and the clock is looked at in between."""
+
+    def swallow(conn, _index):
+        # Ciphertext is thrown away as it comes, as a fast peer would; nothing is ever answered.
+        while conn.sock.recv(1_000_000):
+            pass
+
+    with FaultServer(swallow, tls=authority.trusted) as server:
+        clones = clones_at(server.origin, UrllibTransport(ca_file=authority.file))
+        started = time.monotonic()
+        with pytest.raises(errors.RequestTimeout):
+            clones["svc"].post("/", content=bytes(300_000_000), timeout=0.3)
+        assert time.monotonic() - started < 0.3 + LATE
+        clones.close()
 
 
 def test_a_peer_that_ends_while_it_is_sent_to_is_lost(site):

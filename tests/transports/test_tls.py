@@ -9,7 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.faults.server import answer, hold, read, send, serve
+from support.faults.client import clones_at
+from support.faults.server import FaultServer, answer, hold, read, send, serve
 
 from archal_lambda import Deadline, Request
 from archal_lambda.errors import RequestTimeout
@@ -17,6 +18,7 @@ from archal_lambda.transports import _tls, _urllib3
 from archal_lambda.transports._connection import Connection
 from archal_lambda.transports._steps import run
 from archal_lambda.transports._tls import Once, Trust, tls_context
+from archal_lambda.transports._urllib3 import UrllibTransport
 
 
 def test_a_fan_out_reads_the_ca_certificates_once(plain_site, authority, monkeypatch):
@@ -171,3 +173,40 @@ def test_a_session_that_a_server_refuses_is_forgotten(authority):
                 connect(port)
             reused.append(outcome.result(5.0))
     assert reused == [False, True, None, False]
+
+
+def test_half_a_record_behind_a_response_ends_the_connection(authority):
+    """What is in it belongs to no request: the next would get it for its response."""
+
+    def script(conn, _index):
+        plain = conn.sock
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = authority.trusted.wrap_bio(incoming, outgoing, server_side=True)
+
+        def until(step):
+            while True:
+                try:
+                    done = step()
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    incoming.write(plain.recv(65536))
+                else:
+                    plain.sendall(outgoing.read())
+                    return done
+
+        until(tls.do_handshake)
+        until(lambda: tls.read(65536))
+        tls.write(answer(b"first"))
+        whole = outgoing.read()
+        tls.write(answer(b"of nobody"))
+        rest = outgoing.read()
+        plain.sendall(whole + rest[:20])
+        plain.recv(65536)
+        plain.sendall(rest[20:])
+
+    with FaultServer(script, scheme="https") as server:
+        clones = clones_at(server.origin, UrllibTransport(ca_file=authority.file))
+        for _ in range(3):
+            assert clones["svc"].get("/", timeout=5.0).text == "first"
+        clones.close()
+    assert server.connections == 3

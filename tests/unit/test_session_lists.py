@@ -18,6 +18,7 @@ from archal_lambda import (
     SessionList,
     Settings,
 )
+from archal_lambda.transports.mock import MockTransport
 
 
 @pytest.fixture(autouse=True, params=["sync", "async"])
@@ -107,3 +108,15 @@ def test_a_list_of_sessions_is_a_list():
     again = repickled(listed)
     assert (again, again.unreadable) == (listed, ["ses-1"])
     assert (SessionList(), SessionList().unreadable) == ([], [])
+
+
+@pytest.mark.parametrize("cut", [r"\ud83d", r"\ud83dx", r"x\ude00", r"\ud83d\ud83d"])
+def test_text_that_was_cut_in_a_character_keeps_no_session_back(cut):
+    """An escape of half a character is not text, and would make the whole list unreadable."""
+    body = session(lastError="MARK").content.replace(b"MARK", cut.encode())
+    listed = b'{"sessions": [' + session().content + b"," + body + b"]}"
+    client = ArchalClient(
+        Settings(token="t"), transport=MockTransport(lambda _request: Response(200, content=listed))
+    )
+    assert len(client.sessions.list()) == 2
+    assert "\ufffd" in client.sessions.list()[1].last_error
