@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from support.blocking import as_async
 from support.fakes import Clock, repickled
 from support.faults.server import FaultServer, answer, hold, in_turn, read, send
 from support.interrupted_sessions import Archal
+from support.programs import outcome_of
 
 from archal_lambda import ArchalClient, AsyncArchalClient, Response, Settings, errors
 from archal_lambda.transports.mock import MockTransport
@@ -122,17 +118,7 @@ def test_a_session_that_is_not_there_has_not_failed_to_stop():
 @pytest.mark.parametrize("error", ["interrupt", "ordinary"])
 def test_an_interruption_at_any_instruction_leaves_no_session(body, error):
     """Before, in and behind the body, and while a failed body's session is stopped."""
-    program = Path(__file__).parent / "support" / "interrupted_sessions.py"
-    done = subprocess.run(
-        [sys.executable, str(program), body, error],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
+    outcome = outcome_of("interrupted_sessions.py", body, error)
     assert outcome["instructions"] > 300
     assert outcome["left"] == []
     assert outcome["swallowed"] == []

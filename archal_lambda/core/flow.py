@@ -222,8 +222,10 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
         return outcome
     headers = outcome if isinstance(outcome, Headers) else _headers(outcome)
     last = yield from _attempts(request.prepared(base, headers), current)
-    refused = isinstance(last, Response) and last.status_code == _UNAUTHORIZED
-    if not (refused and _may_renew(last, current.options)):
+    if not isinstance(last, Response) or last.status_code != _UNAUTHORIZED:
+        return last
+    # A refusal at the route never reached the clone, so that any method may be sent once more.
+    if not (current.options.direct or last.rejected_by == "route"):
         return last
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
@@ -263,15 +265,6 @@ def _headers(outcome: Response | TransportError | Headers | None) -> Headers:
     if not isinstance(outcome, Headers):
         raise TypeError("a driver must answer Authorize with Headers")
     return outcome
-
-
-def _may_renew(outcome: _Outcome, options: ClientOptions) -> bool:
-    # A refusal at the route never reached the clone, so that any method may be sent once more.
-    return (
-        isinstance(outcome, Response)
-        and outcome.status_code == _UNAUTHORIZED
-        and (options.direct or outcome.rejected_by == "route")
-    )
 
 
 def _may_have_acted(outcome: _Outcome) -> bool:

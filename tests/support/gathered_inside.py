@@ -14,37 +14,12 @@ from archal_lambda import Request, Response
 from archal_lambda.transports._urllib3 import UrllibTransport
 from archal_lambda.transports.mock import MockTransport
 from support.faults.client import clones_at
+from support.programs import EachInstruction
 
 BUDGET = 60.0
 HANG = 90.0  # seconds until it is called one, and the stacks are shown
 CALLS = [("svc", Request("GET", "/a"))] * 2
 FILES = ("/_gather.py", "/_locks.py", "/threading.py")
-
-
-class Inside:
-    """Calls a function at each instruction that certain files run on this thread, as a signal handler might."""
-
-    def __init__(self, function):
-        self.times = 0
-        self._function = function
-
-    def __enter__(self):
-        sys.settrace(self._entered)
-
-    def __exit__(self, *_):
-        sys.settrace(None)
-
-    def _entered(self, frame, _event, _argument):
-        if not frame.f_code.co_filename.endswith(FILES):
-            return None
-        frame.f_trace_opcodes = True
-        return self._stepped
-
-    def _stepped(self, _frame, event, _argument):
-        if event == "opcode":
-            self.times += 1
-            self._function()
-        return self._stepped
 
 
 def main():
@@ -54,16 +29,16 @@ def main():
     clones = clones_at(origin, made[kind]())
     wrong = []
 
-    def gather():
+    def gather(_count=0):
         outcomes = clones.gather(CALLS, timeout=BUDGET)
         if [type(one) for one in outcomes] != [Response, Response]:
             wrong.append(repr(outcomes))
 
-    inside = Inside(gather)
+    inside = EachInstruction(FILES, gather)
     with inside:
         gather()
     clones.close()
-    sys.stdout.write(json.dumps({"times": inside.times, "wrong": wrong}))
+    sys.stdout.write(json.dumps({"times": inside.count, "wrong": wrong}))
 
 
 if __name__ == "__main__":

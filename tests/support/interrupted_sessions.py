@@ -12,6 +12,7 @@ import sys
 from archal_lambda import ArchalClient, Response, Settings
 from archal_lambda.transports.mock import MockTransport
 from support.fakes import Clock, session
+from support.programs import EachInstruction
 
 FILES = ("clients/control.py", "core/control_plane.py", "contextlib.py")
 
@@ -45,43 +46,24 @@ class OrdinaryError(Exception):
     """Raised by a signal handler that does not care, such as one that calls `pytest.exit()`."""
 
 
-class Interruption:
-    """Raises once, at a given one of the instructions that certain files run, and counts them."""
+def interruption(number, kind=Interrupt):
+    """Raise once, at a given one of the instructions; 0 is none of them."""
 
-    def __init__(self, number, kind=Interrupt):
-        self.steps = 0
-        self._kind = kind
-        self._number = number
+    def act(count):
+        if count == number:
+            raise kind
 
-    def __enter__(self):
-        sys.settrace(self._entered)
-
-    def __exit__(self, *_):
-        sys.settrace(None)
-
-    def _entered(self, frame, _event, _argument):
-        if not frame.f_code.co_filename.endswith(FILES):
-            return None
-        # Not at the call itself: a generator that is thrown into would end without having seen either error.
-        frame.f_trace_opcodes = True
-        return self._stepped
-
-    def _stepped(self, _frame, event, _argument):
-        if event == "opcode":
-            self.steps += 1
-            if self.steps == self._number:
-                raise self._kind
-        return self._stepped
+    return EachInstruction(FILES, act)
 
 
-def opened(archal, interruption, body):
+def opened(archal, interrupted, body):
     """Open a session and interrupt that; give the kind of error it ended with."""
     clock = Clock()
     client = ArchalClient(
         Settings(token="t"), transport=MockTransport(archal), clock=clock, sleep=clock.sleep
     )
     try:
-        with interruption, client.sessions.open(clones=["a"]):
+        with interrupted, client.sessions.open(clones=["a"]):
             body()
     except (Interrupt, Exception) as error:  # noqa: BLE001 - whatever it is, it is told
         return type(error)
@@ -91,19 +73,19 @@ def opened(archal, interruption, body):
 def main():
     body = {"good": lambda: None, "failing": lambda: 1 / 0}[sys.argv[1]]
     kind = {"interrupt": Interrupt, "ordinary": OrdinaryError}[sys.argv[2]]
-    whole = Interruption(0)
+    whole = interruption(0)
     opened(Archal(), whole, body)
     left, swallowed = [], []
-    for number in range(1, whole.steps + 1):
+    for number in range(1, whole.count + 1):
         archal = Archal()
-        outcome = opened(archal, Interruption(number, kind), body)
+        outcome = opened(archal, interruption(number, kind), body)
         # An ordinary error may become a note, as any that comes while a session is stopped.
         if kind is Interrupt and outcome is not Interrupt:
             swallowed.append(number)
         if archal.running:
             left.append(number)
     sys.stdout.write(
-        json.dumps({"instructions": whole.steps, "left": left, "swallowed": swallowed})
+        json.dumps({"instructions": whole.count, "left": left, "swallowed": swallowed})
     )
 
 

@@ -6,20 +6,16 @@ import asyncio
 import collections
 import gc
 import itertools
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from support.faults.answers import chunk, chunked, head
 from support.faults.client import LATE, ROUTE, open_sockets
 from support.faults.server import FaultServer, answer
+from support.programs import outcome_of
 
 from archal_lambda import AsyncClones, RetryPolicy, Settings
 from archal_lambda.errors import TransportError
@@ -183,17 +179,8 @@ def cycle(conn):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX alone has timers")
 def test_a_call_interrupted_anywhere(scheme, authority):
     """An exception out of a signal handler may strike at any line: the next call still gets its own response."""
-    program = Path(__file__).parents[1] / "support" / "interrupted.py"
     with FaultServer([cycle], tls=authority.trusted if scheme == "https" else None) as server:
-        done = subprocess.run(
-            [sys.executable, str(program), server.origin, authority.file],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
+        outcomes = outcome_of("interrupted.py", server.origin, authority.file)
         assert not server.failures
-    outcomes = json.loads(done.stdout)
     assert (outcomes["wrong"], outcomes["left"]) == (0, 0)
     assert min(outcomes["interrupted"], outcomes["answered"]) > 20

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from support.faults.server import FaultServer, answer, good
+from support.programs import outcome_of
 
 from archal_lambda import AsyncClones, Clones, Deadline, Secret, Settings
 from archal_lambda.core.environment import TokenSecret
@@ -55,18 +52,8 @@ def in_child(task):
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_calls_in_signal_handlers_are_calls_like_any(scheme, authority):
     """Whatever step of a call they interrupt, neither hangs, and each gets its own response."""
-    program = Path(__file__).parents[1] / "support" / "signalled.py"
     with FaultServer([cycle], tls=authority.trusted if scheme == "https" else None) as server:
-        done = subprocess.run(
-            [sys.executable, str(program), server.origin, authority.file],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    outcomes = json.loads(done.stdout)
+        outcomes = outcome_of("signalled.py", server.origin, authority.file)
     assert outcomes["wrong"] == 0
     assert outcomes["failed"] == 0
     assert min(outcomes["calls"], outcomes["handled"]) > 20
