@@ -17,14 +17,13 @@ from collections.abc import (
 from contextlib import suppress
 from typing import Any, Self, TypeVar, Unpack
 
-from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
-from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.client import CallOptions, CloneCollection, Verbs
+from archal_lambda.core.flow import ClientOptions, RetryPolicy, check, exchange
 from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
-from archal_lambda.core.request import CallOptions, Request
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
@@ -82,13 +81,18 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
     @guarded
     async def send(self, request: Request) -> Response:
         """Make one route-authorized call from a ready request. See `Clone.send`."""
-        steps = flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
-        return await self._driver.run(steps)
+        return await self._send(request)
+
+    async def _send(self, request: Request) -> Response:
+        driver = self._driver
+        return await driver.run(
+            exchange(request, self._base, self._options, jitter, self.name, driver.known)
+        )
 
     @guarded
     async def check(self, request: Request) -> None:
         """Make sure that a request may go to this clone, without sending it. See `Clone.check`."""
-        await self._driver.run(flow.check(request, self._base, self._options))
+        await self._driver.run(check(request, self._base, self._options))
 
     async def _walk(
         self,

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, Unpack
 
-from archal_lambda.core import flow
 from archal_lambda.core.auth import route_credentials
-from archal_lambda.core.client import CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy
+from archal_lambda.core.client import CallOptions, CloneCollection, Verbs
+from archal_lambda.core.flow import ClientOptions, RetryPolicy, check, exchange
 from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
-from archal_lambda.core.request import CallOptions, Request
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
@@ -112,10 +111,13 @@ class Clone(Verbs[Response]):
             ValueError: If the request has a header that is the settings' to give; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        return self._driver.run(self._exchange(request))
+        return self._send(request)
 
-    def _exchange(self, request: Request) -> flow.Flow[Response]:
-        return flow.exchange(request, self._base, self._options, jitter=jitter, clone=self.name)
+    def _send(self, request: Request) -> Response:
+        driver = self._driver
+        return driver.carry_out(
+            exchange(request, self._base, self._options, jitter, self.name, driver.known)
+        )
 
     @guarded
     def check(self, request: Request) -> None:
@@ -129,7 +131,7 @@ class Clone(Verbs[Response]):
             ValueError: If it has a header that is the settings' to give.
             ConfigurationError: If the credentials cannot be had.
         """
-        self._driver.run(flow.check(request, self._base, self._options))
+        self._driver.run(check(request, self._base, self._options))
 
     def _walk(self, pages: Pages, type: type[list[T]], items: ItemsIn | None) -> Iterator[T]:  # noqa: A002 - as above
         while pages.request is not None:
@@ -261,7 +263,10 @@ class Clones(CloneCollection[Clone]):
             clone.check(request)
 
         # Clones of its own making.
-        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        flows = [
+            exchange(request, clone._base, clone._options, jitter, clone.name, self._driver.known)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            for clone, request in ready
+        ]
         return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:

@@ -46,6 +46,11 @@ MakeExtension = Callable[[str, TokenSecret], "ExtensionCredentials"]
 class Credentials(Protocol):
     """Gives the headers that prove who calls."""
 
+    @property
+    def known(self) -> Headers | None:
+        """What `headers` always returns, where that never changes."""
+        ...
+
     def headers(self, deadline: Deadline, refused: Headers | None = None) -> Headers:
         """Return the headers for a request.
 
@@ -60,12 +65,12 @@ class StaticCredentials:
     """Headers that do not change."""
 
     def __init__(self, headers: Headers) -> None:
-        self._headers = headers
+        self.known = headers
 
     def headers(self, deadline: Deadline, refused: Headers | None = None) -> Headers:
         """Return the headers."""
         del deadline, refused
-        return self._headers
+        return self.known
 
 
 class Lock(Protocol):
@@ -97,6 +102,7 @@ class ExtensionCredentials:
         lock: Lock,
         wall_clock: Callable[[], float],
     ) -> None:
+        self.known = None  # it changes
         self._header = header
         self._secret = secret
         self._send = send

@@ -8,22 +8,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Generic, Self, TypeVar, Unpack
+from typing import Generic, Self, TypedDict, TypeVar, Unpack
 
 import msgspec
 
 from archal_lambda.core.flow import ClientOptions
-from archal_lambda.core.request import CallOptions, Request
-from archal_lambda.core.secrets import guarded
+from archal_lambda.core.headers import HeaderInput
+from archal_lambda.core.request import Request
+from archal_lambda.core.secrets import Secret, guarded, inside
 from archal_lambda.core.settings import Settings
-from archal_lambda.core.timeouts import Deadline
-from archal_lambda.core.url import BaseUrl
+from archal_lambda.core.timeouts import Deadline, Timeout
+from archal_lambda.core.url import BaseUrl, ParamsInput
 from archal_lambda.errors import UnknownCloneError
 
-__all__ = ["CloneCollection", "Verbs"]
+__all__ = ["CallOptions", "CloneCollection", "Verbs"]
 
 C = TypeVar("C")
 R = TypeVar("R")
+
+_request = inside(Request.__new__)
+
+
+class CallOptions(TypedDict, total=False):
+    """The keyword arguments of a call; `Request` says what each means."""
+
+    params: ParamsInput | None
+    json: object
+    form: ParamsInput | None
+    content: bytes | str | None
+    headers: HeaderInput | None
+    token: str | Secret | None
+    timeout: float | Timeout
+    follow: bool
 
 
 class Verbs(ABC, Generic[R]):
@@ -44,6 +60,10 @@ class Verbs(ABC, Generic[R]):
             TransportError: If no complete response came within the time.
         """
 
+    @abstractmethod
+    def _send(self, request: Request) -> R:
+        """Do what `send` does; the verbs are doors themselves."""
+
     @guarded
     def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> R:
         """Make one route-authorized call.
@@ -61,37 +81,37 @@ class Verbs(ABC, Generic[R]):
             ValueError: If the path, a header or another argument is not allowed; nothing is sent.
             TransportError: If no complete response came within the time.
         """
-        return self.send(Request(method, path, **options))
+        return self._send(_request(Request, method, path, **options))
 
     @guarded
     def get(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with GET; see `request`."""
-        return self.send(Request("GET", path, **options))
+        return self._send(_request(Request, "GET", path, **options))
 
     @guarded
     def head(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with HEAD; see `request`."""
-        return self.send(Request("HEAD", path, **options))
+        return self._send(_request(Request, "HEAD", path, **options))
 
     @guarded
     def post(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with POST; see `request`."""
-        return self.send(Request("POST", path, **options))
+        return self._send(_request(Request, "POST", path, **options))
 
     @guarded
     def put(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with PUT; see `request`."""
-        return self.send(Request("PUT", path, **options))
+        return self._send(_request(Request, "PUT", path, **options))
 
     @guarded
     def patch(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with PATCH; see `request`."""
-        return self.send(Request("PATCH", path, **options))
+        return self._send(_request(Request, "PATCH", path, **options))
 
     @guarded
     def delete(self, path: str, **options: Unpack[CallOptions]) -> R:
         """Call with DELETE; see `request`."""
-        return self.send(Request("DELETE", path, **options))
+        return self._send(_request(Request, "DELETE", path, **options))
 
 
 class CloneCollection(ABC, Generic[C]):

@@ -114,9 +114,8 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def within(self, timeout: Timeout) -> Deadline:
         """Give the deadline of a call that begins now."""
-        if self.deadline is None:
-            return Deadline.after(timeout.total)
-        return self.deadline.within(timeout.total)
+        deadline = self.deadline
+        return Deadline.after(timeout.total) if deadline is None else deadline.within(timeout.total)
 
 
 class Authorize(msgspec.Struct, frozen=True):
@@ -144,32 +143,30 @@ Flow = Generator[Authorize | Send | Sleep, Response | TransportError | Headers |
 _Outcome = Response | TransportError
 
 
-class _Tally(msgspec.Struct):
+class _Exchange(msgspec.Struct):
+    # What does not change while a call goes on.
+    options: ClientOptions
+    deadline: Deadline
+    timeout: Timeout
+    jitter: Callable[[], float]
+    known: Headers | None
     # What became of all attempts so far.
     attempts: int = 0
     sent: bool = False
     maybe_processed: bool = False
 
 
-class _Exchange(msgspec.Struct, frozen=True):
-    # What does not change while a call goes on.
-    options: ClientOptions
-    deadline: Deadline
-    timeout: Timeout
-    jitter: Callable[[], float]
-    tally: _Tally
-
-
-def exchange(
+def exchange(  # noqa: PLR0913, PLR0917 - the parts of a call
     request: Request,
     base: BaseUrl,
     options: ClientOptions,
-    *,
     jitter: Callable[[], float],
     clone: str = "",
+    known: Headers | None = None,
 ) -> Flow[Response]:
     """Carry one call through; `jitter` returns a number from 0 to 1 that spreads waits out.
 
+    `known` is what proves who calls where that never changes; else it is asked for.
     A transport error is the last attempt's, with the facts of the whole call. A header of the caller's that is the
     settings' to give is a `ValueError`, and nothing is sent. No hook changes the outcome.
     """
@@ -177,9 +174,8 @@ def exchange(
         request = traced(request, options.trace, options.unreported)
     timeout = request.timeout or options.timeout
     deadline = options.within(timeout)
-    tally = _Tally()
     started = deadline.clock()
-    current = _Exchange(options, deadline, timeout, jitter, tally)
+    current = _Exchange(options, deadline, timeout, jitter, known)
     outcome = yield from _authorized(request, base, current)
     if request.follow:
         outcome = yield from followed(
@@ -189,10 +185,10 @@ def exchange(
     # Both are complete when anybody sees them, and are changed by nobody afterwards.
     if isinstance(outcome, Response):
         outcome = outcome.concluded(
-            attempts=tally.attempts, elapsed=elapsed, maybe_processed=tally.maybe_processed
+            attempts=current.attempts, elapsed=elapsed, maybe_processed=current.maybe_processed
         )
     else:
-        outcome = outcome.concluded(sent=tally.sent, attempts=tally.attempts, elapsed=elapsed)
+        outcome = outcome.concluded(sent=current.sent, attempts=current.attempts, elapsed=elapsed)
     if options.on_call is not None:
         record = record_of(
             request,
@@ -217,44 +213,50 @@ def check(request: Request, base: BaseUrl, options: ClientOptions) -> Flow[None]
 
 
 def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Outcome]:
-    outcome = yield Authorize(current.deadline)
-    if isinstance(outcome, TransportError):
-        return outcome
-    headers = outcome if isinstance(outcome, Headers) else _headers(outcome)
+    headers = current.known
+    if headers is None:
+        outcome = yield Authorize(current.deadline)
+        if isinstance(outcome, TransportError):
+            return outcome
+        headers = _headers(outcome)
     last = yield from _attempts(request.prepared(base, headers), current)
     if not isinstance(last, Response) or last.status_code != _UNAUTHORIZED:
         return last
     # A refusal at the route never reached the clone, so that any method may be sent once more.
     if not (current.options.direct or last.rejected_by == "route"):
         return last
+    if current.known is not None:
+        return last
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:
         return last
-    current.tally.sent = False  # what the route refused has reached nobody
+    current.sent = False  # what the route refused has reached nobody
     return (yield from _attempts(request.prepared(base, newer), current))
 
 
 def _attempts(request: Request, current: _Exchange) -> Flow[_Outcome]:
-    deadline, tally = current.deadline, current.tally
+    deadline = current.deadline
     if not deadline.clock() < deadline.at:  # in this form for NaN, which is no time
         reason = "no time was left to send"
         return RequestTimeout(reason, phase="connect", method=request.method, url=request.url)
     attempt = 0
     while True:
         attempt += 1
-        tally.attempts += 1
+        current.attempts += 1
         outcome = yield Send(request, deadline, current.timeout)
-        if not isinstance(
-            outcome, (Response, TransportError)
-        ):  # a tuple takes a tenth of the time of a union
+        if isinstance(outcome, Response):
+            current.sent = True
+            if not current.options.retry_statuses:
+                return outcome
+        elif isinstance(outcome, TransportError):
+            current.sent = current.sent or outcome.sent
+        else:
             raise TypeError("a driver must answer Send with a Response or a TransportError")
-        answered = isinstance(outcome, Response) and not current.options.retry_statuses
-        wait = None if answered else _wait(outcome, request, current, attempt)
-        tally.sent = tally.sent or isinstance(outcome, Response) or outcome.sent
+        wait = _wait(outcome, request, current, attempt)
         # A wait that does not fit is not shortened: trying early is what the server asked not to do.
         if wait is None or wait >= deadline.remaining():
             return outcome
-        tally.maybe_processed = tally.maybe_processed or _may_have_acted(outcome)
+        current.maybe_processed = current.maybe_processed or _may_have_acted(outcome)
         if wait:
             yield Sleep(wait)
 

@@ -7,7 +7,7 @@ It must not decide which headers a call gets.
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, overload
 
 from archal_lambda.core.patterns import lazy
@@ -54,7 +54,7 @@ _CONNECTION_LEVEL = frozenset(
 
 
 class _HeadersDraft:
-    __slots__ = ("_index", "_pairs")
+    __slots__ = ("_index", "_lines", "_pairs")
 
 
 class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
@@ -67,7 +67,9 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
     __module__ = "archal_lambda"
     __slots__ = ()
 
-    _pairs: tuple[tuple[str, str], ...] | bytes  # bytes are lines that nobody has looked at yet
+    # Made of each other when they are first needed; one of the first two is always there.
+    _pairs: tuple[tuple[str, str], ...] | None
+    _lines: bytes | None
     _index: dict[str, str] | None
 
     @guarded
@@ -77,31 +79,45 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Make headers of plain pairs; each call does so three times, and looking for secrets takes most of it."""
+        """Make headers of plain pairs, without a look for secrets among them."""
         draft: Any = _HeadersDraft()
         draft._pairs = tuple(pairs)  # noqa: SLF001 - a field of what it becomes
-        draft._index = None  # noqa: SLF001 - the same
-        draft.__class__ = cls  # as `seal` does; each call comes by here three times
-        return draft  # type: ignore[no-any-return]
+        draft._lines = draft._index = None  # noqa: SLF001 - the same
+        return cls.seal(draft)
 
     @classmethod
-    def of_lines(cls, lines: bytes) -> Self:
-        """Make headers of checked lines as they came, each with its end; they are taken apart when somebody looks."""
+    def of_lines(cls, lines: bytes, index: dict[str, str] | None = None) -> Self:
+        """Make headers of checked lines as they travel, each with its end; they are taken apart when somebody looks.
+
+        `index` has the values by their names in lower case, where that is known.
+        """
         draft: Any = _HeadersDraft()
-        draft._pairs = lines  # noqa: SLF001 - a field of what it becomes
-        draft._index = None  # noqa: SLF001 - the same
-        draft.__class__ = cls  # as above
+        draft._pairs = None  # noqa: SLF001 - a field of what it becomes
+        draft._lines = lines  # noqa: SLF001 - the same
+        draft._index = index  # noqa: SLF001 - the same
+        draft.__class__ = cls  # as `seal` does; each call comes by here three times
         return draft  # type: ignore[no-any-return]
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Every field as it stands, repeated ones repeated."""
         pairs = self._pairs
-        if isinstance(pairs, bytes):
-            lines = (line.partition(":") for line in pairs.decode("latin-1").split("\r\n")[:-1])
+        if pairs is None:
+            text = (self._lines or b"").decode("latin-1")
+            lines = (line.partition(":") for line in text.split("\r\n")[:-1])
             pairs = tuple((name, value.strip(" \t")) for name, _, value in lines)
             _remember_pairs(self, pairs)  # as with the index below
         return pairs
+
+    @property
+    def lines(self) -> bytes:
+        """Every field as it travels (RFC 9112, section 5), of checked headers."""
+        lines = self._lines
+        if lines is None:
+            fields = [f"{name}: {value}\r\n" for name, value in self.pairs]
+            lines = "".join(fields).encode("latin-1")
+            _remember_lines(self, lines)  # as with the index below
+        return lines
 
     @guarded
     def get_all(self, name: str) -> list[str]:
@@ -145,8 +161,8 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         return isinstance(name, str) and name.lower() in self._lookup()
 
     @property
-    def names(self) -> Collection[str]:
-        """The names, in lower case."""
+    def by_name(self) -> Mapping[str, str]:
+        """The values by their names in lower case, as a plain mapping, which is faster to ask."""
         return self._index or self._lookup()
 
     def _lookup(self) -> dict[str, str]:
@@ -196,6 +212,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
 
 # Set past the value itself, which refuses: a slot has its own way to be set.
 _remember: Callable[[Headers, dict[str, str]], None] = vars(_HeadersDraft)["_index"].__set__
+_remember_lines: Callable[[Headers, bytes], None] = vars(_HeadersDraft)["_lines"].__set__
 _remember_pairs: Callable[[Headers, tuple[tuple[str, str], ...]], None] = vars(_HeadersDraft)[
     "_pairs"
 ].__set__

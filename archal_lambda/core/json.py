@@ -19,7 +19,15 @@ from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
-__all__ = ["decode", "decode_plain", "encode", "encode_finite", "read_event", "without_surrogates"]
+__all__ = [
+    "decode",
+    "decode_plain",
+    "decoder",
+    "encode",
+    "encode_finite",
+    "read_event",
+    "without_surrogates",
+]
 
 T = TypeVar("T")
 
@@ -47,7 +55,8 @@ _SAYINGS = [
 
 
 @lru_cache(maxsize=256)
-def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+def decoder(type_: object) -> msgspec.json.Decoder[Any]:
+    """Give the decoder of a type, which is made once; its errors show values."""
     return msgspec.json.Decoder(cast("Any", type_))
 
 
@@ -60,7 +69,9 @@ def encode_finite(value: object, *, what: str) -> bytes:
     """Encode what a caller gave as the argument `what`; NaN and the infinities are a `ValueError`."""
     content = _encoder.encode(value)
     # msgspec writes them as null, and keys as words: without one there is nothing to look for.
-    suspect = b"null" in content or b'inf":' in content or b'nan":' in content
+    # Not `in`, which first tries to take the words for numbers.
+    found = content.find
+    suspect = found(b"null") >= 0 or found(b'inf":') >= 0 or found(b'nan":') >= 0
     if suspect and not _is_finite(value):
         raise ValueError(
             f"{what} contains NaN or an infinity; JSON has neither (RFC 8259, section 6)"
@@ -107,7 +118,7 @@ def decode_plain(content: bytes, source: _Source | None = None) -> Any:  # noqa:
 def _decoded(content: bytes, type: type[T], source: _Source | None) -> T:  # noqa: A002 - as in decode
     try:
         # A call less than cast(), on the way of each response.
-        value: T = _decoder(type).decode(content)  # type: ignore[arg-type]  # unhashable types do not come here
+        value: T = decoder(type).decode(content)  # type: ignore[arg-type]  # unhashable types do not come here
     except msgspec.ValidationError as error:
         raise _misshapen("body", error, source) from None
     except (msgspec.DecodeError, UnicodeDecodeError):

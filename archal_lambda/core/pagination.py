@@ -6,7 +6,7 @@ send the requests it makes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -16,7 +16,7 @@ import msgspec
 
 from archal_lambda.core.headers import next_link
 from archal_lambda.core.json import decode, encode
-from archal_lambda.core.request import CallOptions, Request
+from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import DecodeError, PageLimitError
@@ -44,7 +44,7 @@ class Pages:
     """
 
     def __init__(
-        self, path: str, base: BaseUrl, options: CallOptions, max_pages: int | None = None
+        self, path: str, base: BaseUrl, options: Mapping[str, Any], max_pages: int | None = None
     ) -> None:
         if max_pages is None:
             max_pages = _MAX_PAGES

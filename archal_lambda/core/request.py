@@ -4,7 +4,8 @@ This module owns what a call may hold. It must not send anything.
 """
 # Annotations are evaluated here, so that the hints of public values resolve wherever they are asked for.
 
-from typing import Any, Self, TypedDict
+from collections.abc import Callable
+from typing import Any, Self
 
 import msgspec
 
@@ -21,30 +22,29 @@ from archal_lambda.core.timeouts import Timeout
 from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
 from archal_lambda.core.values import Immutable
 
-__all__ = ["CallOptions", "Request"]
+__all__ = ["Request"]
 
 # RFC 9110, section 9.2.2. TRACE is left out: clients do not send it.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _METHODS = _IDEMPOTENT | {"POST", "PATCH"}
 _BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
-_USER_AGENT = f"archal-lambda/{__version__}"
-
-
-class CallOptions(TypedDict, total=False):
-    """The keyword arguments of a call; `Request` says what each means."""
-
-    params: ParamsInput | None
-    json: object
-    form: ParamsInput | None
-    content: bytes | str | None
-    headers: HeaderInput | None
-    token: str | Secret | None
-    timeout: float | Timeout
-    follow: bool
+_USER_AGENT = f"User-Agent: archal-lambda/{__version__}\r\n".encode()
+_IDENTITY = b"Accept-Encoding: identity\r\n"
 
 
 class _RequestDraft:
-    __slots__ = ("base", "content", "follow", "headers", "method", "path", "query", "timeout")
+    __slots__ = (
+        "_headers",
+        "_values",
+        "base",
+        "content",
+        "follow",
+        "lines",
+        "method",
+        "path",
+        "query",
+        "timeout",
+    )
 
 
 class Request(Immutable, _RequestDraft, init=False):
@@ -79,11 +79,14 @@ class Request(Immutable, _RequestDraft, init=False):
     method: str
     path: str
     query: str
-    headers: Headers
     content: bytes
     timeout: Timeout | None
     follow: bool
     base: BaseUrl | None
+    lines: bytes
+    # Of headers that nobody has looked at yet, the values by their names in lower case, where they are known.
+    _values: dict[str, str] | None
+    _headers: Headers | None
 
     @guarded
     def __new__(  # noqa: PLR0913 - the parts of a request, each by name
@@ -101,8 +104,8 @@ class Request(Immutable, _RequestDraft, init=False):
         follow: bool = False,
     ) -> Self:
         """Validate the parts."""
-        given: tuple[Any, Any] = method, path  # users err
-        if not (isinstance(given[0], str) and isinstance(given[1], str)):
+        # users err
+        if not (isinstance(method, str) and isinstance(path, str)):  # type: ignore[redundant-expr] # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("method and path must be strings")
         draft: Any = _RequestDraft()
         draft.base = None
@@ -120,12 +123,23 @@ class Request(Immutable, _RequestDraft, init=False):
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
             draft.content, content_type = _body(json, form, content)
-            draft.headers = _complete(check_headers(headers), token, content_type)
+            checked = None if headers is None else check_headers(headers)
+            draft.lines, draft._values = _complete(checked, token, content_type)  # noqa: SLF001 - a field of what it becomes
+            draft._headers = None  # noqa: SLF001 - the same
         except UnicodeEncodeError:
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text
         draft.__class__ = cls  # as `seal` does, which would take a call more
         return draft  # type: ignore[no-any-return]
+
+    @property
+    def headers(self) -> Headers:
+        """The headers: of the caller's, until the request is prepared; then all but `Host`."""
+        headers = self._headers
+        if headers is None:
+            headers = Headers.of_lines(self.lines, self._values)
+            _remember(self, headers)  # made when they are first needed; the value stays what it is
+        return headers
 
     @property
     def url(self) -> str:
@@ -149,20 +163,24 @@ class Request(Immutable, _RequestDraft, init=False):
 
         Those of the settings, such as the route's, go before the caller's; one that both give is a `ValueError`.
         """
-        own, theirs = self.headers.pairs, headers.names
-        names = {name.lower() for name, _ in own}
-        if not names.isdisjoint(theirs):
-            name = next(name for name, _ in own if name.lower() in theirs)
-            raise ValueError(f"header {name} comes from the settings and cannot be overridden")
-        pairs = [*headers.pairs, *own]
-        if "user-agent" not in names and "user-agent" not in theirs:
-            pairs.append(("User-Agent", _USER_AGENT))
-        if "accept-encoding" not in names and "accept-encoding" not in theirs:
-            pairs.append(("Accept-Encoding", "identity"))
+        names = headers.by_name
+        own = self.headers.by_name if self._values is None else self._values
+        for name in names:
+            if name in own:
+                given = next(one for one, _ in self.headers.pairs if one.lower() == name)
+                raise ValueError(f"header {given} comes from the settings and cannot be overridden")
+        lines = [headers.lines, self.lines]
+        if "user-agent" not in own and "user-agent" not in names:
+            lines.append(_USER_AGENT)
+        if "accept-encoding" not in own and "accept-encoding" not in names:
+            lines.append(_IDENTITY)
         if self.content or self.method in _BODY_EXPECTED:
-            pairs.append(("Content-Length", str(len(self.content))))
-        draft = self._draft()
-        draft.base, draft.headers = base, Headers.of(pairs)
+            lines.append(b"Content-Length: %d\r\n" % len(self.content))
+        draft: Any = _RequestDraft()
+        draft.method, draft.path, draft.query = self.method, self.path, self.query
+        draft.content, draft.timeout, draft.follow = self.content, self.timeout, self.follow
+        draft.base, draft.lines = base, b"".join(lines)
+        draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
         draft.__class__ = Request  # as above
         return draft  # type: ignore[no-any-return]
 
@@ -171,7 +189,8 @@ class Request(Immutable, _RequestDraft, init=False):
         """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
         draft = self._draft()
-        draft.headers = Headers.of([*self.headers.pairs, *further])
+        draft.lines = Headers.of([*self.headers.pairs, *further]).lines
+        draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
         return Request.seal(draft)
 
     @guarded
@@ -182,16 +201,14 @@ class Request(Immutable, _RequestDraft, init=False):
         return Request.seal(draft)
 
     def _draft(self) -> Any:  # noqa: ANN401 - slots without types
-        # Each call makes a copy, and copy.copy() takes as long as all else that is done to it.
-        new: Any = _RequestDraft()
-        new.method, new.path, new.query = self.method, self.path, self.query
-        new.headers, new.content = self.headers, self.content
-        new.timeout, new.follow, new.base = self.timeout, self.follow, self.base
+        new = _RequestDraft()
+        for name in _RequestDraft.__slots__:
+            setattr(new, name, getattr(self, name))
         return new
 
     def _fields(self) -> dict[str, Any]:
-        fields = super()._fields()
-        return fields | {"base": None if self.base is None else str(self.base)}
+        base = None if self.base is None else str(self.base)
+        return super()._fields() | {"base": base, "_values": None, "_headers": None}
 
     @classmethod
     @guarded
@@ -204,38 +221,59 @@ class Request(Immutable, _RequestDraft, init=False):
         return f"<Request {self.method} {self.url}>"
 
 
-def _body(json: object, form: ParamsInput | None, content: bytes | str | None) -> tuple[bytes, str]:
+# Set past the value itself, which refuses: a slot has its own way to be set.
+_remember: Callable[[Request, Headers], None] = vars(_RequestDraft)["_headers"].__set__
+
+
+def _typed(name: str) -> tuple[str, bytes]:
+    return name, f"Content-Type: {name}\r\n".encode()
+
+
+_JSON, _FORM = _typed("application/json"), _typed("application/x-www-form-urlencoded")
+
+
+def _body(
+    json: object, form: ParamsInput | None, content: bytes | str | None
+) -> tuple[bytes, tuple[str, bytes] | None]:
     if (json is not None) + (form is not None) + (content is not None) > 1:
         raise ValueError("give at most one of json, form and content")
     if json is not None:
-        return encode_finite(json, what="json"), "application/json"
+        return encode_finite(json, what="json"), _JSON
     if form is not None:
-        return encode_form(form).encode(), "application/x-www-form-urlencoded"
+        return encode_form(form).encode(), _FORM
     if content is None:
-        return b"", ""
+        return b"", None
     if isinstance(content, str):
-        return content.encode(), ""
+        return content.encode(), None
     if isinstance(content, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-        return bytes(content), ""
+        return bytes(content), None
     raise TypeError("content must be bytes or a string")
 
 
-def _complete(given: Headers, token: str | Secret | None, content_type: str) -> Headers:
-    pairs = [*given.pairs]  # of the caller's, and none for most calls
-    if content_type and (not pairs or "content-type" not in given):
-        pairs.append(("Content-Type", content_type))
+def _complete(
+    given: Headers | None, token: str | Secret | None, content_type: tuple[str, bytes] | None
+) -> tuple[bytes, dict[str, str]]:
+    """Give the headers of the caller's as lines, and their values by names in lower case."""
+    lines = b""
+    values: dict[str, str] = {}
+    if given is not None:
+        lines, values = given.lines, dict(given.by_name)
+    if content_type is not None and "content-type" not in values:
+        values["content-type"], line = content_type
+        lines += line
     if token is not None:
         text = token.reveal() if isinstance(token, Secret) else token
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise TypeError("token must be a string")
         if not text:
             raise ValueError("token must not be empty")
-        if "authorization" in given:
+        if "authorization" in values:
             raise ValueError("give token or an Authorization header, not both")
         value = f"Bearer {text}"
         if not (
             text.isascii() and text.isprintable()
         ):  # nearly every token is, and needs no second look
             check_header("Authorization", value)
-        pairs.append(("Authorization", value))
-    return Headers.of(pairs)
+        lines += f"Authorization: {value}\r\n".encode("latin-1")
+        values["authorization"] = value
+    return lines, values

@@ -12,8 +12,7 @@ from typing import Any, Self, TypeVar
 from archal_lambda import errors
 from archal_lambda.core.error_bodies import Body, error_body, error_code, error_message
 from archal_lambda.core.headers import HeaderInput, Headers, next_link
-from archal_lambda.core.json import decode, decode_plain, encode_finite
-from archal_lambda.core.patterns import lazy
+from archal_lambda.core.json import decode, decode_plain, decoder, encode_finite
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.rejection import is_rate_limit, rejected_by
 from archal_lambda.core.request import Request
@@ -31,9 +30,6 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined",
 _LONGEST_CHARSET = 40  # Python remembers every name it is asked for
 _FAILURE = 400
 _FORBIDDEN = 403
-_LIMITED = frozenset({_FORBIDDEN, 429})
-# A moment in seconds since 1970, in this century; what others send under this name is a span or in milliseconds.
-_MOMENT = lazy(r"[0-9]{10}")
 _BY_STATUS: dict[int, type[errors.StatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
@@ -123,28 +119,34 @@ class Response(Immutable, _ResponseDraft, init=False):
         request: Request | None,
         transfer: Transfer | None = None,
         elapsed: float = 0.0,
+        attempts: int = 1,
     ) -> Self:
-        """Make a response of ready parts, as transports do; see the class."""
+        """Make a response of ready parts, as transports do; see the class. Of no attempts, it is to be concluded."""
         draft: Any = _ResponseDraft()
         draft.status_code = status_code
         draft.headers = headers
         draft.content = content
         draft.elapsed = elapsed
-        draft.attempts = 1
+        draft.attempts = attempts
         draft.maybe_processed = False
         draft.transfer = transfer
-        draft.method = request.method if request is not None else ""
-        draft.url = request.url if request is not None else ""
-        # Looked for in a failure alone: each call makes a response.
-        draft._credential = (  # noqa: SLF001 - a field of what it becomes
-            status_code >= _FAILURE and request is not None and "authorization" in request.headers
-        )
+        draft.method, draft.url, draft._credential = "", "", False  # noqa: SLF001 - a field of what it becomes
+        if request is not None:
+            draft.method, draft.url = request.method, request.url
+            # Looked for in a failure alone: each call makes a response.
+            if status_code >= _FAILURE:
+                draft._credential = "authorization" in request.headers  # noqa: SLF001 - the same
         draft._body = None  # noqa: SLF001 - the same
         draft.__class__ = cls  # as `seal` does, which would take a call more
         return draft  # type: ignore[no-any-return]
 
     def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
-        """Copy the response of one attempt as that of a whole call."""
+        """Make the response of one attempt that of a whole call."""
+        if not self.attempts:  # nobody has seen it yet, so that it need not be copied
+            _set_attempts(self, attempts)
+            _set_elapsed(self, elapsed)
+            _set_maybe_processed(self, maybe_processed)
+            return self
         draft: Any = _ResponseDraft()
         draft.status_code, draft.headers = self.status_code, self.headers
         draft.content, draft.transfer = self.content, self.transfer
@@ -174,15 +176,9 @@ class Response(Immutable, _ResponseDraft, init=False):
         A date counts from the response's `Date`, and so does `x-ratelimit-reset`, which is read from a 403 or 429 with
         `x-ratelimit-remaining: 0` (GitHub's documentation, "Rate limits for the REST API").
         """
-        value, date = self.headers.get("retry-after", "").strip(), self.headers.get("date", "")
-        if value.isascii() and value.isdigit():
-            return float(value)
-        if value:
-            return _seconds_between(date, value)
-        spent = self.headers.get("x-ratelimit-remaining", "").strip() == "0"
-        if spent and self.status_code in _LIMITED:
-            return _seconds_until(date, self.headers.get("x-ratelimit-reset", "").strip())
-        return None
+        from archal_lambda.core.retry_after import seconds_to_wait  # noqa: PLC0415 - few responses need it
+
+        return seconds_to_wait(self.status_code, self.headers)
 
     @property
     def next_page(self) -> str | None:
@@ -259,6 +255,12 @@ class Response(Immutable, _ResponseDraft, init=False):
         Raises:
             DecodeError: If the body is of another shape; `.path` says where, `.field` which field.
         """
+        try:
+            value: T = decoder(type).decode(self.content)  # type: ignore[arg-type]  # as in json
+        except Exception:  # noqa: BLE001, S110 - the door says what is wrong, and lets nothing of it be seen
+            pass
+        else:
+            return value
         return decode(self.content, type, self)
 
     def raise_for_status(self) -> Self:
@@ -301,25 +303,11 @@ class Response(Immutable, _ResponseDraft, init=False):
 
 # Set past the value itself, which refuses: a slot has its own way to be set.
 _remember: Callable[[Response, tuple[Body]], None] = vars(_ResponseDraft)["_body"].__set__
-
-
-def _seconds_between(start: str, end: str) -> float | None:
-    # Both are the server's: the clock of this machine may tell another time.
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - hardly any response needs it
-
-    try:
-        seconds = (parsedate_to_datetime(end) - parsedate_to_datetime(start)).total_seconds()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return max(seconds, 0.0)
-
-
-def _seconds_until(date: str, moment: str) -> float | None:
-    if _MOMENT.fullmatch(moment) is None:
-        return None
-    from email.utils import formatdate  # noqa: PLC0415 - as above
-
-    return _seconds_between(date, formatdate(int(moment), usegmt=True))
+_set_attempts: Callable[[Response, int], None] = vars(_ResponseDraft)["attempts"].__set__
+_set_elapsed: Callable[[Response, float], None] = vars(_ResponseDraft)["elapsed"].__set__
+_set_maybe_processed: Callable[[Response, bool], None] = vars(_ResponseDraft)[
+    "maybe_processed"
+].__set__
 
 
 def _charset(content_type: str) -> str:

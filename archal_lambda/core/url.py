@@ -24,7 +24,7 @@ ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
 _LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*)+")
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9_~!$&'()*+,;=:@./-]*+")
 _END = lazy(r"[;?#]")
 _BAD_ESCAPE = lazy(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
@@ -118,7 +118,8 @@ def check_target(path: str) -> tuple[str, str]:
     often it was encoded, because a server on the way may decode more than once. The result is the path, starting with a
     slash, and the query, without its question mark.
     """
-    if _PLAIN_PATH.fullmatch(path):  # the common case needs no second look
+    # The common case needs no second look.
+    if _PLAIN_PATH.fullmatch(path) and "/." not in path and "//" not in path:
         return path, ""
     if _SCHEME.match(path) or path.startswith("//"):
         raise ValueError("path must be relative to the clone's base URL, not an absolute URL")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from archal_lambda.core.auth import Credentials, MakeExtension, StaticCredentials
+from archal_lambda.core.auth import Credentials, MakeExtension
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import Deadline
@@ -48,7 +48,7 @@ def _fetching(
         from archal_lambda.transports._fetch import FetchTransport  # noqa: PLC0415 - loads on this host only
 
         transport = FetchTransport(ca_file=settings.ca_file, max_response_bytes=max_response_bytes)
-    return AsyncDriver(transport, _at_hand(credentials), sleep)
+    return AsyncDriver(transport, _at_hand(credentials), sleep, known=credentials.known)
 
 
 def _on_loop(
@@ -70,9 +70,9 @@ def _on_loop(
     # A transport with a blocking side, as the mock has one, reads the secret as well.
     blocking = cast("Transport", transport) if hasattr(transport, "send") else own
     credentials = choose(settings, extension(blocking))
-    at_hand = isinstance(credentials, StaticCredentials)
-    authorize = _at_hand(credentials) if at_hand else threads.authorize(credentials)
-    return AsyncDriver(transport or LoopTransport(own, threads), authorize, sleep)
+    known = credentials.known
+    authorize = threads.authorize(credentials) if known is None else _at_hand(credentials)
+    return AsyncDriver(transport or LoopTransport(own, threads), authorize, sleep, known=known)
 
 
 def _at_hand(

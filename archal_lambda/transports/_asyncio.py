@@ -114,12 +114,14 @@ class LoopTransport:
 
 async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket.socket]:
     found: asyncio.Future[Sequence[socket.socket]] = loop.create_future()
+    # By number: asyncio describes a socket in full each time it looks for it.
+    numbers = [(sock.fileno(), sock) for sock in wait.socks]
     try:
-        for sock in wait.socks:
+        for number, sock in numbers:
             if wait.read:
-                loop.add_reader(sock, _settle, found, (sock,))
+                loop.add_reader(number, _settle, found, (sock,))
             if wait.write:
-                loop.add_writer(sock, _settle, found, (sock,))
+                loop.add_writer(number, _settle, found, (sock,))
     except NotImplementedError:  # the loop that Windows has by default
         return await loop.run_in_executor(None, block, wait)
     timer = loop.call_later(wait.seconds, _settle, found, ())
@@ -127,11 +129,11 @@ async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket
         return await found
     finally:
         timer.cancel()
-        for sock in wait.socks:
+        for number, _ in numbers:
             if wait.read:
-                loop.remove_reader(sock)
+                loop.remove_reader(number)
             if wait.write:
-                loop.remove_writer(sock)
+                loop.remove_writer(number)
 
 
 def _settle(found: asyncio.Future[Sequence[socket.socket]], socks: Sequence[socket.socket]) -> None:

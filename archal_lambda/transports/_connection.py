@@ -53,7 +53,7 @@ class Connection:
         self._bytes_sent = 0
         self._bytes_received = 0
         self._marks: list[tuple[Phase, float]] = []
-        self._deadline = deadline
+        self._at, self._clock = deadline.at, deadline.clock
         self._read_limit: float | None = None
 
     def open(self, host: str, port: int) -> Steps[None]:
@@ -84,26 +84,43 @@ class Connection:
     def begin(self, deadline: Deadline, read_limit: float | None) -> None:
         """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds."""
         self.reused = self.phase == "body"
-        if self.reused:
-            self._marks.clear()
-            self._bytes_sent = self._bytes_received = 0
+        self._at, self._clock, self._read_limit = deadline.at, deadline.clock, read_limit
         self.sent = False
-        self._deadline, self._read_limit = deadline, read_limit
+        if self.reused:
+            self._marks = []
+            self._bytes_sent = self._bytes_received = 0
         self.enter("send")
 
     def enter(self, phase: Phase) -> None:
         """Note that the next step begins."""
         self.phase = phase
-        self._marks.append((phase, self._deadline.clock()))
+        self._marks.append((phase, self._clock()))
 
-    def transfer(self) -> Transfer:
-        """Sum up the exchange so far."""
+    def transfer(self, *, at_once: bool = False) -> Transfer:
+        """Sum up the exchange so far; the body may have come `at_once` with the headers."""
+        now = self._clock()
+        if at_once:
+            self.phase = "body"
+            self._marks.append(("body", now))
         return Transfer(
             reused=self.reused,
             bytes_sent=self._bytes_sent,
             bytes_received=self._bytes_received,
-            marks=(*self._marks, (self.phase, self._deadline.clock())),
+            marks=(*self._marks, (self.phase, now)),
         )
+
+    def offer(self, data: bytes) -> bytes:
+        """Send what the socket takes at once, and give the rest: all of it, where TLS has to go first."""
+        self._left()
+        self.sent = True
+        if self._tls is not None or self.sock is None:
+            return data
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            return data
+        self._bytes_sent += sent
+        return data[sent:]
 
     def write(self, data: bytes) -> Steps[None]:
         """Send all of it."""
@@ -123,23 +140,17 @@ class Connection:
 
     def receive(self, most: int) -> Steps[bytes]:
         """Read what is there, no longer than the budget allows; nothing is the end."""
-        if self._early:
-            data, self._early = self._early[:most], self._early[most:]
-        elif self._tls is None:
-            data = yield from self._pull(most)
-        else:
-            while (found := self._tls.read(most)) is None:
-                yield from self._flush()
-                yield from self._feed()
-            data = found
-        self._bytes_received += len(data)
-        return data
+        # A generator less, for all but a few.
+        plain = self._tls is None and not self._early
+        return self._pull(most) if plain else self._unwrapped(most)
 
     def untouched(self) -> bool:
         """Tell whether there is nothing to read: else the peer closed it, or sent what nobody asked for."""
         readable = self._readable
         if self.sock is None or readable is None:
             return False
+        if readable.poller is not None:
+            return not readable.poller.poll(0)
         readable.seconds = 0.0
         return not block(readable)
 
@@ -157,8 +168,20 @@ class Connection:
             self.sock.close()
             self.sock = self._readable = None
 
+    def _unwrapped(self, most: int) -> Steps[bytes]:
+        if self._tls is None or self._early:
+            data, self._early = self._early[:most], self._early[most:]
+        else:
+            while (found := self._tls.read(most)) is None:
+                yield from self._flush()
+                yield from self._feed()
+            data = found
+        self._bytes_received += len(data)
+        return data
+
     def _pull(self, most: int) -> Steps[bytes]:
-        sock, readable = self._socket(), self._readable
+        sock = self.sock or self._socket()
+        readable = self._readable
         if readable is None:
             readable = self._readable = Wait((sock,), 0.0)
         while True:
@@ -167,9 +190,12 @@ class Connection:
             if not (yield readable):
                 raise TimeoutError("the peer was silent for too long")
             try:
-                return sock.recv(most)
+                data = sock.recv(most)
             except BlockingIOError:
                 continue  # the kernel threw away what had come
+            if self._tls is None:
+                self._bytes_received += len(data)
+            return data
 
     def _push(self, sock: socket.socket, data: bytes) -> Steps[None]:
         rest: bytes | memoryview = data
@@ -223,7 +249,7 @@ class Connection:
         return self.sock
 
     def _left(self) -> float:
-        left = self._deadline.at - self._deadline.clock()
+        left = self._at - self._clock()
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         return left

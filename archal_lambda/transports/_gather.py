@@ -65,7 +65,7 @@ def _carried(flow: Flow[Response], transport: UrllibTransport, driver: Driver) -
                 elif isinstance(step, Sleep):
                     yield Wait((), step.seconds)
                     outcome = None
-                elif driver.at_hand:
+                elif driver.known is not None:
                     outcome = driver.authorize(step.deadline, step.refused)
                 else:
                     ask = partial(driver.authorize, step.deadline, step.refused)

@@ -67,10 +67,10 @@ _LENGTH = lazy(r"[0-9]{1,18}")  # RFC 9112, section 6.3: a list or a sign is an 
 # Usual fields: they say nothing of the frame, nor of the connection but that it is kept. Names that could are told by
 # their first letter, which spares all others a second look.
 _OTHER = rb"""(?:
-    (?![CcTt])[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
-    | (?!(?i:content-length|content-encoding|transfer-encoding|connection):)
-      [!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+\r\n
-    | (?i:connection):[ \t]*+(?i:keep-alive)[ \t]*+\r\n
+    (?![CcTt](?i:
+        ontent-(?:length|encoding): | ransfer-encoding: | onnection:(?![ \t]*+keep-alive[ \t]*+\r\n)
+    ))
+    [!#$%&'*+.^_`|~0-9A-Za-z-]++:[\x01-\x09\x0b\x0c\x0e-\xff]*+\r\n
 )*+"""
 # Final, with a body, of HTTP/1.1, every line end written out, one plain length and no coding. The second plus of `*+`
 # means that nothing taken is given back, so that no response takes long to refuse.
@@ -79,6 +79,7 @@ _USUAL = re.compile(
     rb"(" + _OTHER + rb"(?i:content-length):[ \t]*+([0-9]{1,18})[ \t]*+\r\n" + _OTHER + rb")\r\n",
     re.VERBOSE,
 )
+_SMALL_K, _LARGE_K = b"kK"
 _HINT = lazy(rb"(?:\A|\n)keep-alive:([^\r]*)")
 
 
@@ -145,10 +146,13 @@ def _framed(status: int, minor: int, headers: Headers, *, bodiless: bool) -> Hea
 
 def write_head(request: Request) -> bytes:
     """Write the request line and the headers of a prepared request."""
-    host = "" if request.base is None else request.base.netloc
-    fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers.pairs])
-    head = f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
-    return head.encode("latin-1")
+    base = request.base
+    if base is None:
+        raise TypeError("the request has no base URL")
+    query = f"?{request.query}" if request.query else ""
+    target = f"{base.path}{request.path}{query}"
+    first = f"{request.method} {target} HTTP/1.1\r\nHost: {base.netloc}\r\n"
+    return b"%b%b\r\n" % (first.encode(), request.lines)
 
 
 def read_usual(data: bytes, method: str) -> tuple[int, Headers, int, int, str | None] | None:
@@ -161,10 +165,11 @@ def read_usual(data: bytes, method: str) -> tuple[int, Headers, int, int, str | 
     if match is None or method == "HEAD":
         return None
     status, fields, length = match.groups()
-    lowered = fields.lower()
     hint = None
-    if b"keep-alive:" in lowered:
-        hint = b", ".join(_HINT.findall(lowered)).decode("latin-1")
+    if _SMALL_K in fields or _LARGE_K in fields:
+        lowered = fields.lower()
+        if lowered.find(b"keep-alive:") >= 0:  # not `in`, which first tries to take it for a number
+            hint = b", ".join(_HINT.findall(lowered)).decode("latin-1")
     start = match.end()
     return int(status), Headers.of_lines(fields), start, start + int(length), hint
 

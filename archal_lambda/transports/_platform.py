@@ -15,7 +15,6 @@ from archal_lambda.core.auth import (
     Credentials,
     ExtensionCredentials,
     MakeExtension,
-    StaticCredentials,
 )
 from archal_lambda.core.environment import TokenSecret
 from archal_lambda.core.settings import Settings
@@ -48,8 +47,7 @@ def driver(
         ca_file=settings.ca_file, max_response_bytes=max_response_bytes
     )
     credentials = choose(settings, extension(sends))
-    at_hand = isinstance(credentials, StaticCredentials)
-    return Driver(sends, credentials.headers, sleep, at_hand=at_hand)
+    return Driver(sends, credentials.headers, sleep, known=credentials.known)
 
 
 def extension(transport: Transport) -> MakeExtension:

@@ -70,7 +70,7 @@ class ConnectionPool:
         now = self._wall_clock()
         if not _aging.looked <= now < _aging.due:
             _aging.drop_the_old(now)
-        for connection in reversed(list(_idle)):
+        for connection in [*reversed(_idle)]:
             owner, to, since, seconds = _idle.get(connection, _GONE)
             if owner is not self._owner or to != origin or _idle.pop(connection, None) is None:
                 continue  # another's, or taken by another thread meanwhile

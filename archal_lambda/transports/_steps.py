@@ -45,14 +45,15 @@ Steps = Generator[Wait, Sequence[socket.socket], T]
 def run(steps: Steps[T]) -> T:
     """Carry steps out on this thread. Whatever interrupts it ends them, too."""
     try:
-        wait = next(steps)
+        wait = steps.send(None)  # type: ignore[arg-type]  # as next(), which looks for it first
         while True:
             wait = steps.send(block(wait))
     except StopIteration as stop:
         result: T = stop.value
         return result
-    finally:
+    except BaseException:
         steps.close()
+        raise
 
 
 def events(wait: Wait) -> int:

@@ -120,28 +120,30 @@ class UrllibTransport:
     def _converse(self, connection: Connection, request: Request) -> Steps[tuple[Response, float]]:
         broken = False
         try:
-            yield from connection.write(write_head(request) + request.content[:_PIECE])
-            if len(request.content) > _PIECE:
-                yield from connection.write(request.content[_PIECE:])
+            rest = connection.offer(write_head(request) + request.content[:_PIECE])
+            for piece in (rest, request.content[_PIECE:]):
+                if piece:
+                    yield from connection.write(piece)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
         connection.enter("headers")
         first = yield from connection.receive(_FIRST)
         usual = read_usual(first, request.method)
+        at_once, persistent = False, True
         if usual is not None:
-            persistent = True
             status, headers, start, end, hint = usual
-            connection.enter("body")
             if end <= len(first) and end - start <= self._max_bytes:
-                content, more = first[start:end], len(first) > end
+                at_once, content, more = True, first[start:end], len(first) > end
             else:
+                connection.enter("body")
                 content, more = yield from self._read_plain(connection, end - start, first[start:])
         else:
             head, content, more = yield from self._read_any(connection, request.method, first)
             status, headers = head.status, head.headers
             persistent, hint = head.persistent, head.hint
-        response = Response.of(status, headers, content, request, connection.transfer())
+        transfer = connection.transfer(at_once=at_once)
+        response = Response.of(status, headers, content, request, transfer, attempts=0)
         if not persistent or broken or more or connection.leftover():
             return response, 0.0
         if hint is not None:

@@ -14,7 +14,7 @@ from archal_lambda.core.flow import Flow, Send, Sleep
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
-from archal_lambda.core.secrets import guarded
+from archal_lambda.core.secrets import guarded, inside
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import TransportError
 
@@ -80,7 +80,7 @@ AsyncTransport.__module__ = "archal_lambda"  # outside: inside it would be a mem
 class Driver:
     """Carries flows out, blocking.
 
-    `authorize` is `Credentials.headers`; `at_hand` says that it never blocks.
+    `authorize` is `Credentials.headers`; `known` is what it always returns, where that never changes.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Driver:
         authorize: Callable[[Deadline, Headers | None], Headers],
         sleep: Callable[[float], None],
         *,
-        at_hand: bool = True,
+        known: Headers | None = None,
     ) -> None:
         self.transport = transport
         self.authorize = authorize
-        self.at_hand = at_hand
+        self.known = known
         self._sleep = sleep
 
     @guarded
@@ -118,6 +118,8 @@ class Driver:
             except TransportError as error:
                 outcome = error
 
+    carry_out = inside(run)
+
 
 class AsyncDriver:
     """Carries flows out, awaiting each step; the same as `Driver` in all else."""
@@ -127,8 +129,11 @@ class AsyncDriver:
         transport: AsyncTransport,
         authorize: Callable[[Deadline, Headers | None], Awaitable[Headers]],
         sleep: Callable[[float], Awaitable[None]],
+        *,
+        known: Headers | None = None,
     ) -> None:
         self.transport = transport
+        self.known = known
         self._authorize = authorize
         self._sleep = sleep
 

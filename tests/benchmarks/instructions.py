@@ -18,7 +18,7 @@ from clients import CLIENTS
 
 FLOOR = "http.client + msgspec"
 DEFAULT = ["archal_lambda", "archal_lambda.aio", FLOOR, "aiohttp", "pycurl", "pyreqwest"]
-FEW, MANY = 50, 150
+FEW, MANY = 100, 1100
 
 
 def total(name, origin, path, count):

@@ -109,13 +109,13 @@ def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
 def test_after_a_broken_write_the_response_is_read(plain_site, monkeypatch, cls):
     """A peer that stops reading may have said why. The connection is not used again."""
     here = plain_site(good)
-    write = Connection.write
+    offer = Connection.offer
 
     def breaks(connection, data):
-        yield from write(connection, data)
+        offer(connection, data)
         raise made(cls)
 
-    monkeypatch.setattr(Connection, "write", breaks)
+    monkeypatch.setattr(Connection, "offer", breaks)
     assert here.call().content.startswith(b"0 ")
     monkeypatch.undo()
     assert here.call().content.startswith(b"1 ")
