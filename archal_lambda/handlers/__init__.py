@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 try:
-    import msgspec as msgspec  # noqa: PLC0414 - compiled, so it is what a wrong artifact lacks first
+    import msgspec as msgspec
 except ModuleNotFoundError as error:
     if error.name != "msgspec._core":
         raise

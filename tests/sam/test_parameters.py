@@ -155,7 +155,7 @@ def test_a_new_name_or_session_publishes_anew(made, changed):
             function["Environment"],
         )
 
-    before = described(**{"SnapStart": "first", "ArchalSessionId": "ses-1"})
+    before = described(SnapStart="first", ArchalSessionId="ses-1")
     after = described(**({"SnapStart": "first", "ArchalSessionId": "ses-1"} | changed))
 
     assert before[0] != after[0]

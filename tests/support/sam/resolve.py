@@ -46,13 +46,11 @@ class Resolver:
             if not self._true(assertion["Assert"])
         ]
 
-    def value(self, node):
+    def value(self, node):  # noqa: PLR0911 - one for each form
         """Resolve one part of the template."""
-        if isinstance(node, list):
-            return [made for item in node if (made := self.value(item)) is not GONE]
-        if not isinstance(node, dict):
-            return node
         match node:
+            case [*items]:
+                return [made for item in items if (made := self.value(item)) is not GONE]
             case {"Ref": "AWS::NoValue"}:
                 return GONE
             case {"Ref": name} if name in self._values:
@@ -63,8 +61,10 @@ class Resolver:
             case {"Fn::Sub": str(text)}:
                 known = "|".join(map(re.escape, self._values))
                 return re.sub(rf"\$\{{({known})\}}", lambda m: str(self._values[m[1]]), text)
-        made = {name: self.value(item) for name, item in node.items()}
-        return {name: item for name, item in made.items() if item is not GONE}
+            case dict():
+                made = {name: self.value(item) for name, item in node.items()}
+                return {name: item for name, item in made.items() if item is not GONE}
+        return node
 
     def _holds(self, node):
         return "Condition" not in node or self._true({"Condition": node["Condition"]})
