@@ -100,6 +100,17 @@ def test_sam_hands_the_parameter_to_the_build(sam, tmp_path):
         assert "sam build needs Python 3.14, because Runtime is python3.14" in errors
 
 
+def test_a_runtime_without_a_build_is_named(sam, tmp_path):
+    """Lambda has more Pythons than there are builds for; SAM names the one that is missing."""
+    folder = ("--build-dir", str(tmp_path / "build"))
+    options = ("--parameter-overrides", "Runtime=python3.12")
+
+    code, _, errors = sam("build", "Agent", *folder, *options)
+
+    assert code != 0
+    assert "deploy/arm64/python3.12/Makefile" in errors
+
+
 def test_one_setting_of_samconfig_counts_for_build_and_deploy(sam, tmp_path):
     """Under `global` it is written once, so that the two cannot differ; the README has the same lines."""
     (tmp_path / "samconfig.toml").write_text(ONCE_FOR_BOTH)
