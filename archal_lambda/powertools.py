@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -23,12 +23,14 @@ from archal_lambda.core.records import CallHook, CallRecord, has_failed, log_fie
 from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import process_variable
+from archal_lambda.core.snapshot import at_snapshot
 from archal_lambda.errors import ArchalError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer  # costs a cold start more than the rest of a handler
 
 __all__ = [
+    "before_snapshot",
     "failure_result",
     "json_result",
     "log_calls",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+W = TypeVar("W", bound=Callable[[], object])
 
 # Bytes of the whole result, as the runtime client encodes it. Lambda refuses one more: Function.ResponseSizeTooLarge.
 _MAX_RESULT = 6_291_556
@@ -46,6 +49,29 @@ _MAX_RESULT = 6_291_556
 _MAX_OF_LOAD_BALANCER = 1024 * 1024
 _LONGEST_ESCAPE = 6  # bytes that JSON makes of one, as of a NUL
 _FRAME = 1000  # bytes of a result without its content type and body, at most
+
+
+def before_snapshot(work: W) -> W:
+    """Do something before the snapshot from which Lambda's SnapStart starts a function; a decorator.
+
+    Without SnapStart, and outside Lambda, it is not done. The clients need none: the certificates that they trust are
+    in the snapshot in any case.
+
+    Args:
+        work: A function without arguments that does what the first call would: load, read settings, compile. It must
+            open no connection, read no secret and draw nothing random, because the snapshot is restored many times.
+            If it raises an error, Lambda does not publish the version.
+
+    Returns:
+        The function.
+
+    Example:
+        >>> @before_snapshot
+        ... def prime() -> None:
+        ...     import decimal
+    """
+    at_snapshot(work)
+    return work
 
 
 def log_calls(logger: Logger, metrics: Metrics | None = None) -> CallHook:

@@ -1,14 +1,11 @@
 # `sam build` runs this for each function, in the repository's root, with the folder to fill in ARTIFACTS_DIR. It needs
-# no Docker: wheels are fetched for Lambda's platform, which the Makefile that includes this one names.
+# no Docker: wheels are fetched for Lambda's platform and Python, which the Makefile that includes this one names. SAM
+# finds that one by the parameters Architecture and Runtime.
 
-PYTHON ?= python3.13
+PYTHON ?= python$(version)
 artifact := "$(ARTIFACTS_DIR)"
 
-build-%:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
-	  echo "sam build needs Python 3.13, to compile for it: put python3.13 on PATH or its path into PYTHON" >&2; exit 1; }
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --no-compile --no-deps --require-hashes \
-	  --only-binary=:all: --platform $(platform) --target $(artifact) --requirement deploy/requirements.txt
+build-%: interpreter dependencies
 # Of the installer's records, vulnerability scanners read METADATA, and licences go where the code goes.
 	find $(artifact) -type f -path '*.dist-info/*' ! -name METADATA ! -iname 'LICEN[CS]E*' -exec rm {} +
 	rm -rf $(artifact)/bin
@@ -20,3 +17,18 @@ build-%:
 	$(PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s $(artifact) -p /var/task $(artifact)
 # Lambda runs as another user.
 	chmod -R a+rX $(artifact)
+
+# Any Python's pip can do this, but only the function's own makes bytecode that it reads.
+dependencies:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --no-compile --no-deps --require-hashes \
+	  --only-binary=:all: --platform $(platform) --implementation cp --python-version $(version) --target $(artifact) \
+	  --requirement deploy/requirements.txt
+
+interpreter:
+	@found=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+	test "$$found" = $(version) || { echo "sam build needs Python $(version), because Runtime is python$(version);" \
+	  "$(PYTHON) is $${found:+Python }$${found:-not found or does not start}." \
+	  "Put python$(version) on PATH or its path into PYTHON" >&2; exit 1; }
+
+.PHONY: dependencies interpreter
+.NOTPARALLEL:

@@ -18,6 +18,7 @@ TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = {
     "Agent": ("agent", 300),
     "CreateRepo": ("create_repo", 20),
+    "CreateRepoSnapStart": ("create_repo", 20),
     "ScenarioWorker": ("scenario_worker", 60),
     "SessionLifecycle": ("session_lifecycle", 180),
     "SessionSweeper": ("session_sweeper", 120),
@@ -107,11 +108,11 @@ def test_no_secret_is_written_down_or_shown(template):
 
 
 def test_every_function_is_built_alike_and_logs_for_a_month(template, functions):
-    """All are built by the Makefile of the architecture; all have a log group that forgets."""
+    """All are built by the Makefile of architecture and Python; all have a log group that forgets."""
     for name, properties in functions.items():
         assert template["Resources"][name]["Metadata"] == {
             "BuildMethod": "makefile",
-            "ContextPath": {"!Sub": "deploy/${Architecture}"},
+            "ContextPath": {"!Sub": "deploy/${Architecture}/${Runtime}"},
             "WorkingDirectory": ".",
         }
         group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["!Ref"]]
@@ -120,8 +121,17 @@ def test_every_function_is_built_alike_and_logs_for_a_month(template, functions)
         assert group["Properties"]["LogGroupName"]["!Sub"].endswith(f"-{name}")
     architectures = template["Parameters"]["Architecture"]
     assert architectures["Default"] == "arm64"
+    runtimes = template["Parameters"]["Runtime"]
+    assert runtimes["Default"] == "python3.13"
+    assert template["Globals"]["Function"]["Runtime"] == {"!Ref": "Runtime"}
     for architecture in architectures["AllowedValues"]:
-        assert (ROOT / "deploy" / architecture / "Makefile").is_file()
+        made_for = {
+            path.parent.name for path in (ROOT / "deploy" / architecture).glob("*/Makefile")
+        }
+        assert made_for == set(runtimes["AllowedValues"])
+        for runtime in made_for:
+            lines = (ROOT / "deploy" / architecture / runtime / "Makefile").read_text().splitlines()
+            assert f"version := {runtime.removeprefix('python')}" in lines
 
 
 def test_a_batch_returns_what_it_did_not_do(template, functions):
@@ -167,7 +177,8 @@ def metrics_of(alarm):
     """The metrics that an alarm looks at, each with namespace, name and dimensions."""
     if "MetricName" in alarm:
         return [alarm]
-    return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    metrics = [one["!If"][1] if "!If" in one else one for one in alarm["Metrics"]]
+    return [one["MetricStat"]["Metric"] for one in metrics if "MetricStat" in one]
 
 
 def test_alarms_look_at_metrics_that_somebody_counts(template, functions):

@@ -48,6 +48,8 @@ def answer(task: str, github: Clone) -> str:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one task. If the clone cannot be used, the error is raised, and `archal run` counts the run as failed."""
+    # Only with tenant isolation is there one. In a metric it would be a dimension, each value of which is billed.
+    logger.append_keys(tenant_id=getattr(context, "tenant_id", None))
     metrics.add_metric("Invocations", MetricUnit.Count, 1)
     task = read_event(event, Task)
     log = log_calls(logger, metrics)

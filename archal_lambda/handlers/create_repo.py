@@ -6,6 +6,7 @@ the clone refuses, it answers as the clone did. If the clone cannot be asked, it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -20,8 +21,15 @@ from archal_lambda import (
     Deadline,
     DecodeError,
     LambdaContext,
+    Response,
 )
-from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
+from archal_lambda.powertools import (
+    before_snapshot,
+    failure_result,
+    json_result,
+    log_calls,
+    read_json,
+)
 
 # The dummy that Archal documents for GitHub clones; the real GitHub refuses it.
 GITHUB_TOKEN = "ghp_AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTt"  # noqa: S105 - public, see above
@@ -51,6 +59,15 @@ class Repo(msgspec.Struct):
 def clones() -> Clones:
     """Make the clients once per process, on the first call, so that a wrong setting is a 502."""
     return Clones.from_env(on_call=log_calls(logger, metrics))
+
+
+@before_snapshot
+def prime() -> None:
+    """Do before a snapshot what the first request would: read the settings, learn the types."""
+    with suppress(ArchalError):  # a wrong setting is a 502, as without a snapshot
+        clones()
+    read_json({"body": '{"name": ""}'}, NewRepo)
+    Response(201, json=Repo(id=0, full_name="", html_url="", private=False)).decode(Repo)
 
 
 @logger.inject_lambda_context(log_event=False)  # False even if POWERTOOLS_LOGGER_LOG_EVENT is set

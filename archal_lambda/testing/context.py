@@ -38,6 +38,7 @@ class LocalContext:
     function_version = "$LATEST"
     identity = None
     client_context = None
+    tenant_id: str | None = None
 
     def __init__(
         self,

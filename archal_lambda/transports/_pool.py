@@ -13,15 +13,14 @@ call may be made in a signal handler, by the very thread that would hold it: wha
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
 import weakref
 from collections.abc import Callable
-from importlib import import_module
 
 from archal_lambda.core.patterns import lazy
+from archal_lambda.core.snapshot import at_restore
 from archal_lambda.transports._connection import Connection
 
 __all__ = ["MAX_IDLE", "MAX_IDLE_SECONDS", "ConnectionPool", "idle_seconds"]
@@ -135,5 +134,4 @@ _aging = _Aging()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drop_all)
 # Lambda SnapStart: connections opened before the snapshot are dead after a restore, and nobody says so.
-with contextlib.suppress(ImportError):
-    import_module("snapshot_restore_py").register_after_restore(_drop_all)
+at_restore(_drop_all)

@@ -6,12 +6,16 @@ connections or deadlines.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import ssl
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from urllib3.util.ssl_ import create_urllib3_context
 
+from archal_lambda.core.settings import process_variable
+from archal_lambda.core.snapshot import at_restore, at_snapshot
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.transports._locks import SharedLock
 
@@ -144,7 +148,11 @@ class Secured:
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Make a context that trusts the certificates of a PEM file, or the system's."""
+    """Give a context that trusts the certificates of a PEM file, or the system's."""
+    return _in_snapshot.get(ca_file) or _made(ca_file)
+
+
+def _made(ca_file: str | None) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.set_alpn_protocols(["http/1.1"])
     if ca_file is None:
@@ -156,3 +164,20 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         reason = "must name a readable PEM file of CA certificates"
         raise ConfigurationError("SSL_CERT_FILE", reason) from None
     return context
+
+
+def _prime() -> None:
+    """Read the certificates that this process trusts: nothing else of a first call takes as long."""
+    ca_file = process_variable("SSL_CERT_FILE") or None
+    with contextlib.suppress(ConfigurationError):  # the call that needs them says it
+        _in_snapshot[ca_file] = _made(ca_file)
+
+
+def _reseed() -> None:
+    """Mix in new randomness: OpenSSL's generator, seeded before the snapshot, is the same in each restored copy."""
+    ssl.RAND_add(os.urandom(32), 32.0)
+
+
+_in_snapshot: dict[str | None, ssl.SSLContext] = {}  # by CA file
+at_snapshot(_prime)
+at_restore(_reseed)

@@ -232,7 +232,12 @@ def test_what_lambda_would_refuse_for_its_size_is_502(content, fits):
 
 @pytest.mark.parametrize(
     ("runtime", "fits"),
-    [("AWS_Lambda_python3.11", False), ("AWS_Lambda_python3.13", True), ("", False)],
+    [
+        ("AWS_Lambda_python3.11", False),
+        ("AWS_Lambda_python3.13", True),
+        ("AWS_Lambda_python3.14", True),
+        ("", False),
+    ],
 )
 def test_a_text_is_measured_as_the_runtime_encodes_it(monkeypatch, runtime, fits):
     """From Python 3.12 on it is not escaped to ASCII."""

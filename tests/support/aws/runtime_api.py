@@ -35,9 +35,13 @@ class RuntimeApi(ThreadingMixIn, HTTPServer):
 
     Args:
         timeout: The function's timeout in seconds.
+
+    Attributes:
+        tenant_id: For whom the function is invoked, where tenants are isolated.
     """
 
     daemon_threads = False
+    tenant_id = None
 
     def __init__(self, timeout):
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -118,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:123456789012:function:f",
             "Content-Type": "application/json",
         }
+        if self.server.tenant_id is not None:
+            headers["Lambda-Runtime-Aws-Tenant-Id"] = self.server.tenant_id
         self._answer(200, json.dumps(event).encode(), headers)
 
     def do_POST(self):

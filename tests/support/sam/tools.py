@@ -50,9 +50,9 @@ def environment():
 
 def python():
     """Find the Python that the functions run on."""
-    found = supply.interpreter("3.13")
+    found = supply.interpreter(supply.DEPLOYED)
     if found is None:
-        raise ValueError("there is no Python 3.13")
+        raise ValueError(f"there is no Python {supply.DEPLOYED}")
     return found
 
 
@@ -64,17 +64,17 @@ def make():
     return found
 
 
-def wheels(architecture):
+def wheels(architecture, version=supply.DEPLOYED):
     """Fetch what a build would, so that one that fails has no other reason than itself."""
 
     def fetch(folder):
         target = folder / "wheels"
         options = ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--dest", target]
-        options += ["--platform", PLATFORMS[architecture], "--python-version", "3.13"]
+        options += ["--platform", PLATFORMS[architecture], "--python-version", version]
         supply.pip("download", *options, "--requirement", REQUIREMENTS)
         return target
 
-    return supply.cached(f"wheels-{digest(REQUIREMENTS)}-{architecture}", fetch)
+    return supply.cached(f"wheels-{digest(REQUIREMENTS)}-{architecture}-{version}", fetch)
 
 
 class Sam:
