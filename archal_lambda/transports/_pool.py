@@ -69,7 +69,7 @@ class ConnectionPool:
         now = self._wall_clock()
         if not _aging.looked <= now < _aging.due:
             _aging.drop_the_old(now)
-        for connection in [*reversed(_idle)]:
+        for connection in reversed(list(_idle)):  # one step, whatever other threads do
             owner, to, since, seconds = _idle.get(connection, _GONE)
             if owner is not self._owner or to != origin or _idle.pop(connection, None) is None:
                 continue  # another's, or taken by another thread meanwhile
