@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CallOptions, CloneCollection, Verbs
-from archal_lambda.core.flow import ClientOptions, RetryPolicy, check, exchange
+from archal_lambda.core.flow import ClientOptions, Flow, RetryPolicy, check, exchange
 from archal_lambda.core.hooks import TraceHeaders
 from archal_lambda.core.pagination import ItemsIn, Pages, items_of
 from archal_lambda.core.records import CallHook
@@ -114,10 +114,11 @@ class Clone(Verbs[Response]):
         return self._send(request)
 
     def _send(self, request: Request) -> Response:
-        driver = self._driver
-        return driver.carry_out(
-            exchange(request, self._base, self._options, jitter, self.name, driver.known)
-        )
+        return self._driver.carry_out(self._exchange(request))
+
+    def _exchange(self, request: Request) -> Flow[Response]:
+        known = self._driver.known
+        return exchange(request, self._base, self._options, jitter, self.name, known)
 
     @guarded
     def check(self, request: Request) -> None:
@@ -263,10 +264,7 @@ class Clones(CloneCollection[Clone]):
             clone.check(request)
 
         # Clones of its own making.
-        flows = [
-            exchange(request, clone._base, clone._options, jitter, clone.name, self._driver.known)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-            for clone, request in ready
-        ]
+        flows = [clone._exchange(request) for clone, request in ready]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return gather(self._driver, flows, max_concurrency) if flows else []
 
     def close(self) -> None:

@@ -223,9 +223,8 @@ def _authorized(request: Request, base: BaseUrl, current: _Exchange) -> Flow[_Ou
     if not isinstance(last, Response) or last.status_code != _UNAUTHORIZED:
         return last
     # A refusal at the route never reached the clone, so that any method may be sent once more.
-    if not (current.options.direct or last.rejected_by == "route"):
-        return last
-    if current.known is not None:
+    may_renew = current.known is None and (current.options.direct or last.rejected_by == "route")
+    if not may_renew:
         return last
     newer = yield Authorize(current.deadline, headers)
     if not isinstance(newer, Headers) or newer.pairs == headers.pairs:

@@ -180,8 +180,7 @@ class Connection:
         return data
 
     def _pull(self, most: int) -> Steps[bytes]:
-        sock = self.sock or self._socket()
-        readable = self._readable
+        sock, readable = self._socket(), self._readable
         if readable is None:
             readable = self._readable = Wait((sock,), 0.0)
         while True:

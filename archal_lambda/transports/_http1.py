@@ -149,9 +149,7 @@ def write_head(request: Request) -> bytes:
     base = request.base
     if base is None:
         raise TypeError("the request has no base URL")
-    query = f"?{request.query}" if request.query else ""
-    target = f"{base.path}{request.path}{query}"
-    first = f"{request.method} {target} HTTP/1.1\r\nHost: {base.netloc}\r\n"
+    first = f"{request.method} {request.target} HTTP/1.1\r\nHost: {base.netloc}\r\n"
     return b"%b%b\r\n" % (first.encode(), request.lines)
 
 
