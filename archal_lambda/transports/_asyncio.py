@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,8 +18,8 @@ from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.errors import RequestTimeout
-from archal_lambda.transports._steps import Wait, block
 from archal_lambda.transports._urllib3 import UrllibTransport
+from archal_lambda.transports._watch import watch_of
 
 __all__ = ["MAX_THREADS", "LoopTransport", "NoThreadError", "Threads"]
 
@@ -95,11 +94,11 @@ class LoopTransport:
     async def asend(self, request: Request, deadline: Deadline, timeout: Timeout) -> Response:
         """Send a request and read the whole response; a cancelled call closes its connection at once."""
         steps = self._sockets.steps(request, deadline, timeout)
-        loop = asyncio.get_running_loop()
+        watch = watch_of(asyncio.get_running_loop())
         try:
             wait = next(steps)
             while True:
-                wait = steps.send(await _ready(loop, wait))
+                wait = steps.send(await watch.ready(wait))
         except StopIteration as stop:
             response: Response = stop.value
             return response
@@ -110,32 +109,3 @@ class LoopTransport:
         """Close idle connections and let go of the threads; sending again makes new ones."""
         self._sockets.close()
         self._threads.close()
-
-
-async def _ready(loop: asyncio.AbstractEventLoop, wait: Wait) -> Sequence[socket.socket]:
-    found: asyncio.Future[Sequence[socket.socket]] = loop.create_future()
-    # By number: asyncio describes a socket in full each time it looks for it.
-    numbers = [(sock.fileno(), sock) for sock in wait.socks]
-    try:
-        for number, sock in numbers:
-            if wait.read:
-                loop.add_reader(number, _settle, found, (sock,))
-            if wait.write:
-                loop.add_writer(number, _settle, found, (sock,))
-    except NotImplementedError:  # the loop that Windows has by default
-        return await loop.run_in_executor(None, block, wait)
-    timer = loop.call_later(wait.seconds, _settle, found, ())
-    try:
-        return await found
-    finally:
-        timer.cancel()
-        for number, _ in numbers:
-            if wait.read:
-                loop.remove_reader(number)
-            if wait.write:
-                loop.remove_writer(number)
-
-
-def _settle(found: asyncio.Future[Sequence[socket.socket]], socks: Sequence[socket.socket]) -> None:
-    if not found.done():
-        found.set_result(socks)

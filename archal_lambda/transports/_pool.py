@@ -27,7 +27,7 @@ __all__ = ["MAX_IDLE", "MAX_IDLE_SECONDS", "ConnectionPool", "idle_seconds"]
 
 # uvicorn and Node close after 5 s, gunicorn after 2 s; the rest of a second is for the way there.
 MAX_IDLE_SECONDS = 4.0
-MAX_IDLE = 100  # connections: a fan-out of a sensible size, and a small part of the 1,024 descriptors of a function
+MAX_IDLE = 256  # connections: a wide fan-out, and a quarter of the 1,024 descriptors of a function
 _MAX_HINTED_SECONDS = (
     15.0  # load balancers and NAT on the way forget idle connections, whatever the server says
 )

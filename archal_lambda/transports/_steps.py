@@ -22,7 +22,7 @@ LONGEST = 2_000_000.0  # seconds; poll() counts milliseconds in 32 bits
 class Wait:
     """Step: wait until one of the sockets can be read, or written, or either, for so many seconds at most."""
 
-    __slots__ = ("poller", "read", "seconds", "socks", "write")
+    __slots__ = ("poller", "read", "seconds", "socks", "watch", "write")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Wait:
         self.read = read or not write
         self.write = write
         self.poller: Any = None  # of `block`, which keeps it for a wait that is yielded again
+        self.watch = 0  # the number of the one that knows the sockets, on an event loop
 
 
 Steps = Generator[Wait, Sequence[socket.socket], T]

@@ -14,7 +14,7 @@ OURS = "archal_lambda"
 # Size of the answer in bytes: how often to call in each round.
 SIZES = {200: 400, 1_000: 400, 100_000: 100, 5_000_000: 3}
 LATENCY = 20  # milliseconds
-WIDTHS = (1, 8, 64)
+WIDTHS = (1, 8, 64, 256)
 
 
 def sizes(workers, rounds, count):
@@ -85,20 +85,22 @@ def fans(workers, rounds):
     found = {name: {} for name in workers}
     for (name, width), results in taken.items():
         found[name][width] = {field: measure.median(results, field) for field in ("cpu", "wall")}
-    most = max(WIDTHS)
+    few, *_, many, most = WIDTHS
     measure.table(
         f"Calls side by side, {LATENCY} ms of server latency each",
         [
             "client",
             *[f"{width} at once, ms" for width in WIDTHS],
-            f"{most} / 1",
+            f"{most} / {few}",
+            f"CPU of {many}, ms",
             f"CPU of {most}, ms",
         ],
         [
             [
                 name,
                 *[f"{row[width]['wall'] * 1e3:.1f}" for width in WIDTHS],
-                f"{row[most]['wall'] / row[1]['wall']:.2f}",
+                f"{row[most]['wall'] / row[few]['wall']:.2f}",
+                f"{row[many]['cpu'] * 1e3:.1f}",
                 f"{row[most]['cpu'] * 1e3:.1f}",
             ]
             for name, row in found.items()

@@ -84,4 +84,7 @@ CLIENTS = {
     "boto3's session": peers.boto3,
     "pycurl": peers.pycurl,
     "pyreqwest": peers.pyreqwest,
+    "pyreqwest.aio": peers.pyreqwest_aio,
 }
+# What makes many calls at once on one thread; the others are given threads.
+GATHER = {"archal_lambda": archal_gather, "pycurl": peers.pycurl_multi}

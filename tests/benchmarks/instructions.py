@@ -17,7 +17,15 @@ import measure
 from clients import CLIENTS
 
 FLOOR = "http.client + msgspec"
-DEFAULT = ["archal_lambda", "archal_lambda.aio", FLOOR, "aiohttp", "pycurl", "pyreqwest"]
+DEFAULT = [
+    "archal_lambda",
+    "archal_lambda.aio",
+    FLOOR,
+    "aiohttp",
+    "pycurl",
+    "pyreqwest",
+    "pyreqwest.aio",
+]
 FEW, MANY = 100, 1100
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import io
 import json
 import socket
 import ssl
@@ -18,7 +19,7 @@ import threading
 TOKEN = "gh" + "p_" + "ServiceToken" * 3
 ROUTE = "arch" + "al_" + "RouteToken" * 3
 NEW = {"name": "measured", "description": "A repository to measure with.", "private": True}
-WIDEST = 64  # most calls under way at once
+WIDEST = 256  # most calls under way at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +188,7 @@ def aiohttp(site):
     async def call(path, content=None):
         if not sessions:  # it wants a running loop
             timeout = aiohttp.ClientTimeout(total=site.timeout)
-            connector = aiohttp.TCPConnector(ssl=context)
+            connector = aiohttp.TCPConnector(ssl=context, limit=WIDEST)
             sessions.append(aiohttp.ClientSession(timeout=timeout, connector=connector))
         body = {"json": NEW} if content is None else {"data": content}
         async with sessions[0].post(site.base + path, headers=site.headers, **body) as answer:
@@ -221,34 +222,70 @@ def boto3(site):
 
 
 def pycurl(site):
-    import pycurl
-
     local = threading.local()
-
-    def handle():
-        curl = pycurl.Curl()
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.TIMEOUT_MS, round(site.timeout * 1000))
-        if site.ca_file:
-            curl.setopt(pycurl.CAINFO, site.ca_file)
-        return curl
 
     def call(path, content=None):
         if not hasattr(local, "curl"):
-            local.curl = handle()
-        curl = local.curl
-        body = json.dumps(NEW) if content is None else content
-        curl.setopt(pycurl.URL, site.base + path)
-        # Without the last one it would wait a second for leave to send a large body.
-        fields = [f"{name}: {value}" for name, value in site.headers.items()]
-        curl.setopt(pycurl.HTTPHEADER, [*fields, "Expect:"])
-        curl.setopt(pycurl.POSTFIELDS, body)
-        data = curl.perform_rb()
-        if curl.getinfo(pycurl.RESPONSE_CODE) != 200:
-            raise OSError(curl.getinfo(pycurl.RESPONSE_CODE))
-        return typed(json.loads(data))
+            local.curl = curl_handle(site)
+        curl = curl_prepared(local.curl, site, path, content)
+        return curl_result(curl, curl.perform_rb())
 
     return call
+
+
+def pycurl_multi(site):
+    """Make many calls at once on one thread, by libcurl's multi interface."""
+    import pycurl
+
+    multi, handles = pycurl.CurlMulti(), []
+    multi.setopt(pycurl.M_MAXCONNECTS, WIDEST)
+
+    def gather(path, count):
+        handles.extend(curl_handle(site) for _ in range(count - len(handles)))
+        bodies = [io.BytesIO() for _ in range(count)]
+        for handle, body in zip(handles, bodies, strict=False):
+            curl_prepared(handle, site, path).setopt(pycurl.WRITEDATA, body)
+            multi.add_handle(handle)
+        running = count
+        while running:
+            _, running = multi.perform()
+            if running:
+                multi.select(1.0)
+        for handle in handles[:count]:
+            multi.remove_handle(handle)
+        return [
+            curl_result(handle, body.getvalue())
+            for handle, body in zip(handles, bodies, strict=False)
+        ]
+
+    return gather
+
+
+def curl_handle(site):
+    import pycurl
+
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.TIMEOUT_MS, round(site.timeout * 1000))
+    if site.ca_file:
+        curl.setopt(pycurl.CAINFO, site.ca_file)
+    return curl
+
+
+def curl_prepared(curl, site, path, content=None):
+    body = json.dumps(NEW) if content is None else content
+    curl.setopt(curl.URL, site.base + path)
+    # Without the last one it would wait a second for leave to send a large body.
+    fields = [f"{name}: {value}" for name, value in site.headers.items()]
+    curl.setopt(curl.HTTPHEADER, [*fields, "Expect:"])
+    curl.setopt(curl.POSTFIELDS, body)
+    return curl
+
+
+def curl_result(curl, data):
+    if curl.getinfo(curl.RESPONSE_CODE) != 200:
+        raise OSError(curl.getinfo(curl.RESPONSE_CODE))
+    return typed(json.loads(data))
 
 
 def pyreqwest(site):
@@ -265,5 +302,25 @@ def pyreqwest(site):
         request = client.post(site.base + path).headers(site.headers)
         request = request.body_json(NEW) if content is None else request.body_bytes(content)
         return typed(request.build().send().json())
+
+    return call
+
+
+def pyreqwest_aio(site):
+    from pathlib import Path
+
+    from pyreqwest.client import ClientBuilder
+
+    clients, ca_pem = [], Path(site.ca_file).read_bytes() if site.ca_file else None
+
+    async def call(path, content=None):
+        if not clients:  # it wants a running loop
+            builder = ClientBuilder().timeout(dt.timedelta(seconds=site.timeout))
+            if ca_pem:
+                builder = builder.add_root_certificate_pem(ca_pem)
+            clients.append(builder.error_for_status(enable=True).build())
+        request = clients[0].post(site.base + path).headers(site.headers)
+        request = request.body_json(NEW) if content is None else request.body_bytes(content)
+        return typed(await (await request.build().send()).json())
 
     return call

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from clients import CLIENTS, archal_gather
+from clients import CLIENTS, GATHER
 from peers import WIDEST, Site
 
 HANG = 30.0  # seconds that a resolver hangs
@@ -23,7 +23,7 @@ class Client:
 
     def __init__(self, name, site):
         self._call = CLIENTS[name](site)
-        self._gather = archal_gather(site) if name == "archal_lambda" else self._threads
+        self._gather = GATHER[name](site) if name in GATHER else self._threads
         self._loop = None
         self._pool = ThreadPoolExecutor(WIDEST)
         if inspect.iscoroutinefunction(self._call):

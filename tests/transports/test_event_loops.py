@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from pathlib import Path
 
 import anyio
 import pytest
@@ -16,6 +17,7 @@ from support.faults.client import LATE, open_sockets
 from support.faults.server import FaultServer, answer, blackhole, drip, good, hold, read, send
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
+from archal_lambda.transports import _watch
 
 BUDGET = 0.3  # seconds
 
@@ -39,17 +41,26 @@ LOOPS = {
     "uvloop": uvloop.new_event_loop,
     "without readers": WithoutReaders,
 }
+WITHOUT_EPOLL = "asyncio without epoll"  # as on macOS
 
 
-@pytest.fixture(params=LOOPS)
-def run(request):
+@pytest.fixture(params=[*LOOPS, WITHOUT_EPOLL])
+def run(request, monkeypatch):
     """Run a coroutine function on a loop of its own; no task is left."""
+    if request.param == WITHOUT_EPOLL:
+        monkeypatch.setattr(_watch, "_HAS_EPOLL", False)
+    loop = LOOPS.get(request.param, asyncio.SelectorEventLoop)
 
     def run_on(main):
-        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+        with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(main())
 
     return run_on
+
+
+def descriptors():
+    """Count the files that are open; one is the folder that tells of them."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def clones_at(origin, ca_file=None, **options):
@@ -204,3 +215,73 @@ def test_anyios_cancel_scopes_end_a_call():
             await clones.close()
 
         anyio.run(main)
+
+
+def test_loops_that_come_and_go_leave_no_descriptor(run, server, authority):
+    """Each invocation of a function may have a loop of its own, and the collector may come late."""
+    clones = clones_at(server.origin, authority.file)
+
+    async def call():
+        assert (await clones["svc"].get("/", timeout=20)).status_code == 200
+
+    run(call)
+    before = descriptors()
+    gc.disable()
+    try:
+        for _ in range(5):
+            run(call)
+        assert descriptors() <= before
+    finally:
+        gc.enable()
+    asyncio.run(clones.close())
+
+
+def test_each_call_ends_at_its_own_time_whichever_is_due_first(run):
+    with FaultServer([read, hold]) as server:
+        clones = clones_at(server.origin, retry=RetryPolicy(attempts=1))
+        budgets = [0.9, 0.3, 0.6, 0.3, 0.9]
+
+        async def main():
+            async def late(budget):
+                started = time.monotonic()
+                with pytest.raises(errors.RequestTimeout):
+                    await clones["svc"].get("/", timeout=budget)
+                return time.monotonic() - started - budget
+
+            for one in await asyncio.gather(*map(late, budgets)):
+                assert -0.01 < one < LATE
+
+        run(main)
+
+
+def test_a_request_that_the_socket_does_not_take_at_once_is_sent_and_answered(
+    run, server, authority
+):
+    """The same socket is waited for to be written to, and then to be read."""
+    clones = clones_at(server.origin, authority.file)
+
+    async def main():
+        for _ in range(3):
+            response = await clones["svc"].post("/", content=b"x" * 5_000_000, timeout=20)
+            assert response.status_code == 200
+        await clones.close()
+
+    run(main)
+
+
+def test_loops_of_several_threads_share_a_client(server, authority):
+    clones = clones_at(server.origin, authority.file)
+    outcomes = []
+
+    async def main():
+        for number in range(20):
+            response = await clones["svc"].get(f"/{number}", timeout=20)
+            outcomes.append(response.status_code)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [200] * 80
+    asyncio.run(clones.close())
