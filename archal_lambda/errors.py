@@ -30,7 +30,6 @@ no error here may contain a token, a header value, a body or a query string in i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
@@ -66,10 +65,7 @@ Phase = Literal["resolve", "connect", "tls", "send", "headers", "body", "backoff
 E = TypeVar("E", bound="ArchalError")
 T = TypeVar("T")
 
-# A code is shown in a message only if it cannot be a credential: words, no digits, no capitals.
-_PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,39}")
-
-
+_MAX_PLAIN = 40  # characters
 _State = (
     dict[str, Any] | tuple[dict[str, Any] | None, ...] | None
 )  # as object.__getstate__ gives it
@@ -87,6 +83,13 @@ def _rebuild(cls: type[E], args: tuple[Any, ...], state: _State) -> E:
         for name, value in (fields or {}).items():
             setattr(error, name, value)
     return error
+
+
+def _is_plain(code: str) -> bool:
+    """Tell whether a code may be shown: words, no digits, no capitals, so that it is no credential."""
+    letters = code.replace("_", "")
+    lower = letters.isascii() and letters.isalpha() and letters.islower()
+    return lower and code[0] != "_" and len(code) <= _MAX_PLAIN
 
 
 class ArchalError(Exception):
@@ -298,7 +301,7 @@ class SessionEndedError(ArchalError):
     """
 
     def __init__(self, session_id: str, status: str, last_error: str | None = None) -> None:
-        told = status if _PLAIN_CODE.fullmatch(status) else "over"
+        told = status if _is_plain(status) else "over"
         super().__init__(f"session {session_id} is {told}")
         self.session_id = session_id
         self.status = status
@@ -376,7 +379,7 @@ class StatusError(ArchalError):
         self.retry_after = response.retry_after
         self.code = response.error_field("code")
         self.detail = response.error_field("detail") or response.error_field("message")
-        code = f" ({self.code})" if self.code and _PLAIN_CODE.fullmatch(self.code) else ""
+        code = f" ({self.code})" if self.code and _is_plain(self.code) else ""
         told = response.error_message
         said = f": {told}" if told else ""
         where = f"{method} {url}: ".lstrip(" :")

@@ -6,7 +6,6 @@ must not read the process's own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TypedDict, cast
 
@@ -43,7 +42,7 @@ NAMES = (
     "ARCHAL_LAMBDA_RUNTIME_URL",
     "SSL_CERT_FILE",
 )
-_REST_URL = re.compile(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
+_REST_URL = lazy(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
 # AWS Secrets Manager API, GetSecretValue: SecretId.
 _SECRET_NAME = lazy(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _PORT = lazy(r"[1-9][0-9]{0,4}")
@@ -120,7 +119,8 @@ def read_variables(env: Mapping[str, str]) -> SettingsArguments:
     """Read the variables into the arguments of `Settings`, which checks all that does not hold for variables alone."""
     urls: dict[str, str] = {}
     for name, url in env.items():
-        match = _REST_URL.fullmatch(name)
+        # Few have such a name, and most processes none.
+        match = name.endswith("_REST_URL") and _REST_URL.fullmatch(name)
         if match and url:
             _check_url(name, url)
             urls[match[1].lower().replace("_", "-")] = url

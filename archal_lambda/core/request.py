@@ -175,7 +175,7 @@ class Request(Immutable, _RequestDraft, init=False):
         if "accept-encoding" not in own and "accept-encoding" not in names:
             lines.append(_IDENTITY)
         if self.content or self.method in _BODY_EXPECTED:
-            lines.append(b"Content-Length: %d\r\n" % len(self.content))
+            lines.append(f"Content-Length: {len(self.content)}\r\n".encode())
         draft: Any = _RequestDraft()
         draft.method, draft.path, draft.query = self.method, self.path, self.query
         draft.content, draft.timeout, draft.follow = self.content, self.timeout, self.follow

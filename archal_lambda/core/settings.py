@@ -31,7 +31,7 @@ from archal_lambda.errors import ConfigurationError, UnknownCloneError
 __all__ = ["Settings", "process_environ", "process_variable"]
 
 _LABEL = lazy(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, section 2.1
-_SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
+_SESSION_ID = re.compile(r"[A-Za-z0-9._~-]+")
 # Both are declared in Archal's OpenAPI 0.3.0 (servers).
 _API_URL = "https://archal.ai"
 _RUNTIME_URL = "https://api.archal.ai"
@@ -105,7 +105,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
     ) -> Self:
         """Check the settings."""
         _check_types(clone_urls=clone_urls, route_headers=route_headers, token_secret=token_secret)
-        if session_id and not _SESSION_ID.fullmatch(session_id):
+        if session_id and (session_id in {".", ".."} or not _SESSION_ID.fullmatch(session_id)):
             raise ConfigurationError(
                 "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )

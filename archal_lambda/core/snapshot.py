@@ -6,9 +6,9 @@ work.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 __all__ = ["at_restore", "at_snapshot"]
 
@@ -24,5 +24,11 @@ def at_restore(work: Callable[[], object]) -> None:
 
 
 def _register(moment: str, work: Callable[[], object]) -> None:
-    with contextlib.suppress(ImportError):  # Lambda's runtime has it from Python 3.12 on
-        getattr(import_module("snapshot_restore_py"), moment)(work)
+    if _hooks is not None:
+        getattr(_hooks, moment)(work)
+
+
+try:
+    _hooks: Any = import_module("snapshot_restore_py")
+except ImportError:  # Lambda's runtime has it from Python 3.12 on
+    _hooks = None

@@ -21,8 +21,7 @@ __all__ = ["BaseUrl", "ParamsInput", "check_target", "encode_form", "encode_para
 
 ParamsInput = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
-_LOOPBACK = re.compile(r"localhost|127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = lazy(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9_~!$&'()*+,;=:@./-]*+")
 _END = lazy(r"[;?#]")
@@ -38,7 +37,16 @@ _SAFE_QUERY = _SAFE_PATH + "?"
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host, without port or brackets, stays on this machine: `localhost`, 127.0.0.0/8, `::1`."""
-    return _LOOPBACK.fullmatch(host) is not None
+    if host in {"localhost", "::1"}:
+        return True
+    numbers = host.split(".")
+    return len(numbers) == 4 and numbers[0] == "127" and all(map(_is_octet, numbers))  # noqa: PLR2004 - IPv4
+
+
+def _is_octet(number: str) -> bool:
+    # Not 010, which some take for 8.
+    plain = number.isascii() and number.isdigit() and len(number) <= 3  # noqa: PLR2004 - digits of 255
+    return plain and number == str(int(number)) and int(number) <= 255  # noqa: PLR2004 - eight bits
 
 
 class _BaseUrlDraft:
@@ -64,7 +72,7 @@ class BaseUrl(Immutable, _BaseUrlDraft, init=False):
         """Check the URL."""
         if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON may hold anything
             raise ValueError("must be a string")  # noqa: TRY004 - one error for every bad URL
-        if _CONTROL.search(url) or "\\" in url or " " in url or not url.isascii():
+        if not (url.isascii() and url.isprintable()) or "\\" in url or " " in url:
             raise ValueError(
                 "must not contain spaces, backslashes, control or non-ASCII characters"
             )

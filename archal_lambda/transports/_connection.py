@@ -85,11 +85,14 @@ class Connection:
         """Start an exchange on the open connection; `read_limit` is the longest silence of the peer in seconds."""
         self.reused = self.phase == "body"
         self._at, self._clock, self._read_limit = deadline.at, deadline.clock, read_limit
-        self.sent = False
+        self.sent, self.phase = False, "send"
         if self.reused:
             self._marks = []
             self._bytes_sent = self._bytes_received = 0
-        self.enter("send")
+        now = self._clock()
+        self._marks.append(("send", now))
+        if not now < self._at:
+            raise _late()
 
     def enter(self, phase: Phase) -> None:
         """Note that the next step begins."""
@@ -110,8 +113,7 @@ class Connection:
         )
 
     def offer(self, data: bytes) -> bytes:
-        """Send what the socket takes at once, and give the rest: all of it, where TLS has to go first."""
-        self._left()
+        """Send what the socket takes right after `begin`, and give the rest: all of it, where TLS has to go first."""
         self.sent = True
         if self._tls is not None or self.sock is None:
             return data
@@ -180,8 +182,9 @@ class Connection:
         return data
 
     def _pull(self, most: int) -> Steps[bytes]:
-        sock, readable = self._socket(), self._readable
-        if readable is None:
+        sock, readable = self.sock, self._readable
+        if sock is None or readable is None:
+            sock = self._socket()
             readable = self._readable = Wait((sock,), 0.0)
         while True:
             left, limit = self._left(), self._read_limit
@@ -250,5 +253,9 @@ class Connection:
     def _left(self) -> float:
         left = self._at - self._clock()
         if left <= 0:
-            raise TimeoutError("the deadline has passed")
+            raise _late()
         return left
+
+
+def _late() -> TimeoutError:
+    return TimeoutError("the deadline has passed")

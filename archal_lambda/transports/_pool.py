@@ -69,7 +69,7 @@ class ConnectionPool:
         now = self._wall_clock()
         if not _aging.looked <= now < _aging.due:
             _aging.drop_the_old(now)
-        for connection in reversed(list(_idle)):  # one step, whatever other threads do
+        for connection in reversed([*_idle]):  # listed in one step, whatever other threads do
             owner, to, since, seconds = _idle.get(connection, _GONE)
             if owner is not self._owner or to != origin or _idle.pop(connection, None) is None:
                 continue  # another's, or taken by another thread meanwhile
@@ -83,7 +83,8 @@ class ConnectionPool:
         """Keep a connection whose last response was read to its end, for so many seconds."""
         now = self._wall_clock()
         _idle[connection] = (self._owner, origin, now, seconds)
-        _aging.due = min(_aging.due, now + seconds)
+        if now + seconds < _aging.due:  # noqa: PLR1730 - each call comes by here, and min() takes longer
+            _aging.due = now + seconds
         if len(_idle) > MAX_IDLE:
             for oldest in list(_idle)[:-MAX_IDLE]:
                 _drop(oldest)

@@ -36,7 +36,7 @@ from archal_lambda.transports._http1 import (
     Malformed,
     read_head,
     read_usual,
-    write_head,
+    write_request,
 )
 from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
 from archal_lambda.transports._received import Received
@@ -120,24 +120,25 @@ class UrllibTransport:
     def _converse(self, connection: Connection, request: Request) -> Steps[tuple[Response, float]]:
         broken = False
         try:
-            rest = connection.offer(write_head(request) + request.content[:_PIECE])
-            for piece in (rest, request.content[_PIECE:]):
-                if piece:
-                    yield from connection.write(piece)
+            rest = connection.offer(write_request(request, _PIECE))
+            if rest:
+                yield from connection.write(rest)
+            if len(request.content) > _PIECE:
+                yield from connection.write(request.content[_PIECE:])
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The peer stopped reading; it may have answered first, with a 413 for instance.
             broken = True
         connection.enter("headers")
         first = yield from connection.receive(_FIRST)
         usual = read_usual(first, request.method)
-        at_once, persistent = False, True
+        at_once, persistent, more = False, True, False
         if usual is not None:
             status, headers, start, end, hint = usual
             if end <= len(first) and end - start <= self._max_bytes:
                 at_once, content, more = True, first[start:end], len(first) > end
             else:
                 connection.enter("body")
-                content, more = yield from self._read_plain(connection, end - start, first[start:])
+                content = yield from self._read_plain(connection, end - start, first[start:])
         else:
             head, content, more = yield from self._read_any(connection, request.method, first)
             status, headers = head.status, head.headers
@@ -150,10 +151,8 @@ class UrllibTransport:
             return response, idle_seconds(hint, self._max_idle_seconds)
         return response, self._max_idle_seconds
 
-    def _read_plain(
-        self, connection: Connection, length: int, first: bytes
-    ) -> Steps[tuple[bytes, bool]]:
-        """Read a body without any coding; tell besides whether more came than that."""
+    def _read_plain(self, connection: Connection, length: int, first: bytes) -> Steps[bytes]:
+        """Read a body without any coding, and no byte more."""
         if length > self._max_bytes:
             raise TooLarge(self._max_bytes)
         body = io.BytesIO()
@@ -163,7 +162,7 @@ class UrllibTransport:
             if not piece:
                 raise Cut("the body is incomplete")
             left -= body.write(piece)
-        return body.getvalue(), False
+        return body.getvalue()
 
     def _read_any(
         self, connection: Connection, method: str, first: bytes

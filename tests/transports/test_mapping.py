@@ -92,7 +92,7 @@ def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
     if step == "connecting":
         monkeypatch.setattr(Connection, "open", fails)
     elif step == "writing":
-        monkeypatch.setattr(_urllib3, "write_head", fails)
+        monkeypatch.setattr(_urllib3, "write_request", fails)
     else:
         monkeypatch.setattr(Connection, "receive", fails)
     error = here.fail(error=expected(cls, step))

@@ -74,7 +74,7 @@ def test_a_slow_lookup_is_not_shared_with_later_calls(resolver, monkeypatch):
         resolve("a.invalid", 443, 0.01)
     resolver.open.set()
     assert resolve("a.invalid", 443, 5.0) == FOUND
-    assert resolver.asked[:3] == ["a.invalid", "b.invalid", "a.invalid"]
+    assert resolver.asked[:3] == [b"a.invalid", b"b.invalid", b"a.invalid"]
 
 
 def test_a_lookup_that_fails_fails_for_each_by_itself(resolver):
