@@ -3,15 +3,20 @@
 
 PYTHON ?= python3.13
 artifact := "$(ARTIFACTS_DIR)"
+# What one function needs more than the others.
+durable = $(filter DurableLifecycle,$*)
 
 build-%:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
 	  echo "sam build needs Python 3.13, to compile for it: put python3.13 on PATH or its path into PYTHON" >&2; exit 1; }
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --no-compile --no-deps --require-hashes \
-	  --only-binary=:all: --platform $(platform) --target $(artifact) --requirement deploy/requirements.txt
+	  --only-binary=:all: --platform $(platform) --target $(artifact) --requirement deploy/requirements.txt \
+	  $(if $(durable),--requirement deploy/requirements-durable.txt)
 # Of the installer's records, vulnerability scanners read METADATA, and licences go where the code goes.
 	find $(artifact) -type f -path '*.dist-info/*' ! -name METADATA ! -iname 'LICEN[CS]E*' -exec rm {} +
 	rm -rf $(artifact)/bin
+# Of the 400 services that botocore describes, the SDK calls one.
+	$(if $(durable),find $(artifact)/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name lambda -exec rm -rf {} +)
 # The package without what a function has no use for.
 	find archal_lambda \( -path archal_lambda/cli -o -path archal_lambda/invoke -o -path archal_lambda/local \
 	  -o -path archal_lambda/testing \) -prune -o -name '*.py' -print \

@@ -30,6 +30,9 @@ LOCAL_IMPORTS, LOCAL_USERS = {"errors", "core.services"}, {"cli", "testing"}
 FENCES = {
     "urllib3": ("transports/_urllib3.py", "transports/_tls.py", "routing/", "sdk/"),
     "aws_lambda_powertools": ("powertools.py", "idempotency.py", "handlers/"),
+    "aws_durable_execution_sdk_python": ("handlers/durable_lifecycle.py",),
+    "boto3": (),
+    "botocore": ("idempotency.py",),
     "click": ("cli/",),
     "js": ("transports/_fetch.py", "edge.py"),
     "pyodide": ("transports/_fetch.py", "transports/_jspi.py", "edge.py"),
