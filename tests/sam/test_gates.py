@@ -23,6 +23,11 @@ FAULTS = {
     "withdrawn runtime": ("Runtime: python3.13", "Runtime: python3.7", "E2531"),
     "too little memory": ("MemorySize: 512", "MemorySize: 64", "E3034"),
     "table key of no type": ("[{AttributeName: id, AttributeType: S}]", "[]", "E3"),
+    "execution longer than a year": (
+        "ExecutionTimeout: 900",
+        "ExecutionTimeout: 40000000",
+        "E3034",
+    ),
     "unknown log group": ("LogGroup: !Ref AgentLog", "LogGroup: !Ref AgentLogs", "E1020"),
 }
 
@@ -105,6 +110,17 @@ def test_functions_may_read_one_secret_and_nothing_else(resources):
                 verbs = ("PutItem", "GetItem", "UpdateItem", "DeleteItem")
                 assert statement["Action"] == [f"dynamodb:{verb}" for verb in verbs]
                 assert statement["Resource"] == {"Fn::GetAtt": ["IdempotencyTable", "Arn"]}
+
+
+def test_the_durable_function_may_checkpoint_and_no_other(resources):
+    """By AWS's managed policy for it (Lambda Developer Guide, "Security and permissions"), which writes the log, too."""
+    roles = resources("AWS::IAM::Role")
+
+    named = {name: one.get("ManagedPolicyArns") for name, one in roles.items()}
+    durable = [name for name, arns in named.items() if "Durable" in json.dumps(arns)]
+    assert durable == ["DurableLifecycleRole"]
+    (arn,) = named["DurableLifecycleRole"]
+    assert arn.endswith(":aws:policy/service-role/AWSLambdaBasicDurableExecutionRolePolicy")
 
 
 def test_what_is_remembered_is_forgotten_in_time(resources):
