@@ -65,6 +65,7 @@ class Once:
         logger: Gets an ERROR if something was done and could not be remembered.
 
     Attributes:
+        logger: As given.
         reserve: Seconds that one operation on the table may take. Keep them back for what is written at the end.
     """
 
@@ -78,7 +79,7 @@ class Once:
         self._powertools: Any = idempotency
         self._layer = idempotency.DynamoDBPersistenceLayer(table, boto_config=_limits())
         self._keep_seconds = keep_seconds
-        self._logger = logger
+        self.logger = logger
 
     @classmethod
     def from_env(cls, *, keep_seconds: int, logger: Logger) -> Once | None:
@@ -144,7 +145,7 @@ class Once:
                 message = "not done: the table of idempotency keys cannot be used"
                 raise NotRunError(f"{message} ({reason})", 503) from None
         # It was done, and doing it again is what must not happen, so whoever asked gets to know.
-        self._logger.error("idempotency key not updated", extra={"reason": reason})
+        self.logger.error("idempotency key not updated", extra={"reason": reason})
         return outcome[0]()
 
 
@@ -199,7 +200,7 @@ def answer_once(  # noqa: PLR0913 - each by name
         key: The request's, as `request_key` reads it.
         payload: What is asked for, as JSON can hold it.
         context: The invocation's.
-        metrics: Counts a `SetupFailures` if the table cannot be used.
+        metrics: Counts a `SetupFailures` if the table cannot be used; the log has an ERROR with the reason.
 
     Returns:
         The result: that of `work`, or 409 while the key is in use, 422 if it was used for another payload, 503 if the
@@ -221,9 +222,12 @@ def answer_once(  # noqa: PLR0913 - each by name
     except _NotKeptError:
         (result,) = passing
     except NotRunError as error:
-        if error.status_code >= _SERVER_ERROR:
+        message = str(error)
+        if error.status_code >= _SERVER_ERROR:  # only the operator can mend it
+            once.logger.error("request not carried out", extra={"reason": message})  # noqa: TRY400 - it says all
             metrics.add_metric("SetupFailures", MetricUnit.Count, 1)
-        return json_result(error.status_code, {"message": str(error)}, event=event)
+            message = "nothing was done: the idempotency key cannot be checked at the moment"
+        return json_result(error.status_code, {"message": message}, event=event)
     body: str = result["body"]
     content = base64.b64decode(body) if result["isBase64Encoded"] else body.encode()
     response = Response(result["statusCode"], headers=result["headers"], content=content)

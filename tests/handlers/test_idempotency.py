@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from support import dynamodb
@@ -367,24 +369,68 @@ def test_what_is_stored(archal, table, tables):
         assert secret not in text
 
 
+UNUSABLE = {"message": "nothing was done: the idempotency key cannot be checked at the moment"}
+
+
+def unusable(archal, capsys):
+    """Post, and see that nothing is done; give the reason that is logged."""
+    results = []
+    (line,) = lines(create_repo, lambda: results.append(post()))
+    (emf,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+
+    assert results == [(503, UNUSABLE)]
+    assert archal.requests == ()
+    assert emf["SetupFailures"] == [1.0]
+    assert (line["level"], line["message"]) == ("ERROR", "request not carried out")
+    return line["reason"]
+
+
 def test_a_table_that_is_missing_is_503(archal, table, monkeypatch, capsys):
-    """Nothing is done, the caller is told so, and it counts as a failure of the set-up."""
+    """Nothing is done; the caller is told that, and the operator why."""
     monkeypatch.setenv(VARIABLE, "no-such-table")
     forget()
 
-    status, answer = post()
+    assert "(ResourceNotFoundException)" in unusable(archal, capsys)
 
-    assert status == 503
-    assert answer == {
-        "message": "not done: the table of idempotency keys cannot be used (ResourceNotFoundException)"
-    }
-    assert archal.requests == ()
-    (emf,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert emf["SetupFailures"] == [1.0]
+
+class Throttled(http.server.BaseHTTPRequestHandler):
+    """A table that is asked for too much."""
+
+    asked: ClassVar[list[int]] = []
+
+    def do_POST(self):
+        self.asked.append(1)
+        self.rfile.read(int(self.headers["content-length"]))
+        kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+        body = json.dumps({"__type": kind, "message": "slower"}).encode()
+        self.send_response(400)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_table_that_is_throttled_is_503(archal, table, monkeypatch, capsys):
+    """After a second try."""
+    with http.server.HTTPServer(("127.0.0.1", 0), Throttled) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
+        forget()
+        try:
+            reason = unusable(archal, capsys)
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+    assert "(ProvisionedThroughputExceededException)" in reason
+    assert len(Throttled.asked) == 2
 
 
 @pytest.mark.parametrize("accepts", [True, False])
-def test_a_table_that_does_not_respond_is_503_in_time(archal, table, monkeypatch, accepts):
+def test_a_table_that_does_not_respond_is_503_in_time(archal, table, monkeypatch, capsys, accepts):
     """Within the seconds that the handler keeps back for it."""
     monkeypatch.setattr(idempotency, "_PHASE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -395,12 +441,10 @@ def test_a_table_that_does_not_respond_is_503_in_time(archal, table, monkeypatch
         forget()
         begun = time.monotonic()
 
-        status, answer = post()
+        reason = unusable(archal, capsys)
 
     assert time.monotonic() - begun < 10
-    assert status == 503
-    assert ("ReadTimeoutError" if accepts else "EndpointConnectionError") in answer["message"]
-    assert archal.requests == ()
+    assert ("ReadTimeoutError" if accepts else "EndpointConnectionError") in reason
 
 
 def test_the_limits_of_the_client_lie_within_the_handler_s():

@@ -113,7 +113,7 @@ def test_functions_may_read_one_secret_and_nothing_else(resources):
 
 
 def test_the_durable_function_may_checkpoint_and_no_other(resources):
-    """By AWS's managed policy for it (Lambda Developer Guide, "Security and permissions"), which writes the log, too."""
+    """By AWS's managed policy for it (Lambda Developer Guide, "Security and permissions"); it writes the log, too."""
     roles = resources("AWS::IAM::Role")
 
     named = {name: one.get("ManagedPolicyArns") for name, one in roles.items()}
