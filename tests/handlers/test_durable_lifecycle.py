@@ -11,6 +11,7 @@ import pytest
 from aws_durable_execution_sdk_python.exceptions import CheckpointError, DurableApiErrorCategory
 from aws_durable_execution_sdk_python.execution import InvocationStatus
 from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
+from support import durable_process
 
 from archal_lambda import ArchalClient, Response, Settings
 from archal_lambda.handlers import durable_lifecycle
@@ -165,6 +166,20 @@ def test_a_crash_in_a_step_loses_no_session(serve, monkeypatch, method, before):
     assert alive(archal) == set()
     requests = created(archal)
     assert len(requests) == (2 if (method, before) == ("create", False) else 1)
+
+
+@pytest.mark.parametrize("method", ["create", "attempt", "stop"])
+def test_a_process_that_is_killed_loses_no_session(serve, method):
+    """Each invocation is a process, and the first one ends by SIGKILL when a step has done its work."""
+    archal = serve()
+    victims = iter([method])
+
+    run = Run(handler=lambda event, _: durable_process.invoke(event, next(victims, None)))
+
+    assert run.succeeded
+    assert run.invocations == 2
+    assert alive(archal) == set()
+    assert len(created(archal)) == (2 if method == "create" else 1)
 
 
 def test_executions_have_keys_of_their_own():
