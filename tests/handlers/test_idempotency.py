@@ -242,14 +242,35 @@ def test_a_refusal_is_remembered(monkeypatch, table):
     assert (results[0]["statusCode"], results[0]["isBase64Encoded"], len(seen)) == (418, True, 1)
 
 
-def test_an_answer_too_large_for_an_item_is_passed_on_and_forgotten(monkeypatch, table, tables):
-    """DynamoDB takes 400 KB."""
-    seen = clones_answering(monkeypatch, lambda _: Response(404, content=b"x" * 400_000))
+@pytest.mark.parametrize(
+    "content",
+    [b"x" * 400_000, "é".encode() * 100_000, b"\x00" * 100_000, b'"' * 250_000],
+    ids=["plain", "not ASCII", "escaped", "quotes"],
+)
+def test_an_answer_too_large_for_an_item_is_passed_on_and_forgotten(
+    monkeypatch, table, tables, content
+):
+    """DynamoDB takes 400 KB, of the JSON in which an answer is kept."""
+    seen = clones_answering(monkeypatch, lambda _: Response(404, content=content))
     event = EVENT | {"headers": {"idempotency-key": "k"}}
 
     for _ in range(2):
         assert create_repo.handler(event, LocalContext(timeout=LAMBDA_SECONDS))["statusCode"] == 404
     assert (len(seen), tables.items(table)) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "content", [b"x" * 399_800, "é".encode() * 66_600], ids=["plain", "not ASCII"]
+)
+def test_the_largest_answer_is_remembered(monkeypatch, table, content):
+    """It fits an item with all else that is in it."""
+    seen = clones_answering(monkeypatch, lambda _: Response(404, content=content))
+    event = EVENT | {"headers": {"idempotency-key": "k"}}
+
+    results = [create_repo.handler(event, LocalContext(timeout=LAMBDA_SECONDS)) for _ in "12"]
+
+    assert results[0] == results[1]
+    assert len(seen) == 1
 
 
 def test_an_error_of_the_program_is_not_remembered(monkeypatch, table, tables):
