@@ -35,7 +35,7 @@ _PHASE_SECONDS = 1.0  # for connecting, and for each wait for bytes
 _ATTEMPTS = 2
 _MAX_KEY = 255  # characters; as at Stripe ("Idempotent requests")
 _KEY = lazy(r"[ -~]+")
-# Bytes of a result as Powertools encodes it, in ASCII. DynamoDB takes 409,600 for an item; all else in it is below 1,000.
+# Bytes of a result as Powertools encodes it, in ASCII. DynamoDB takes 409,600 for an item; all else is below 1,000.
 _MAX_KEPT = 400_000
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

@@ -21,6 +21,7 @@ from archal_lambda.testing import LocalContext
 from archal_lambda.transports.mock import MockTransport
 
 EVENT = (Path(__file__).parents[2] / "events/durable_lifecycle.json").read_text()
+TOKEN = "archal_0123456789abcdef0123"
 pytestmark = pytest.mark.filterwarnings(
     # The SDK's and the runner's own.
     "ignore::DeprecationWarning:aws_durable_execution_sdk_python.*",
@@ -276,7 +277,7 @@ def scripted(monkeypatch, respond):
         calls.append(request.method)
         return respond(request.method, calls.count(request.method))
 
-    settings = Settings(token="secret-token")
+    settings = Settings(token=TOKEN)
 
     def client(_):
         return ArchalClient(settings, transport=MockTransport(answer), sleep=lambda _: None)
@@ -441,6 +442,26 @@ def test_checkpoints_hold_no_secret(serve, monkeypatch):
     assert run.summary["session_id"] in run.checkpoints
     for secret in (archal.token, "route-authorization", archal.api_url, "Bearer", "idempotency"):
         assert secret not in run.checkpoints
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_checkpoints_of_failures_hold_no_secret(monkeypatch, method):
+    """Not even one that the control plane sends back."""
+    echo = {"error": {"code": "bad", "message": f"no {TOKEN}, no Bearer {TOKEN}"}}
+
+    def respond(asked, _):
+        if asked == method:
+            return Response(400, json=echo, headers={"x-echo": TOKEN})
+        return Response(204) if asked == "DELETE" else session("failed")
+
+    scripted(monkeypatch, respond)
+
+    run = Run()
+
+    assert not run.succeeded
+    assert run.result.error.message
+    for text in (run.checkpoints, repr(run.result)):
+        assert TOKEN not in text
 
 
 def test_a_replay_logs_nothing_twice(serve, monkeypatch):

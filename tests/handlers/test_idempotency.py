@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import http.server
 import io
 import json
@@ -466,6 +467,53 @@ def test_a_table_that_does_not_respond_is_503_in_time(archal, table, monkeypatch
 
     assert time.monotonic() - begun < 10
     assert ("ReadTimeoutError" if accepts else "EndpointConnectionError") in reason
+
+
+class Credentials(http.server.BaseHTTPRequestHandler):
+    """Lambda's endpoint under SnapStart: first it gives keys that end with the snapshot, then those of after it."""
+
+    asked: ClassVar[list[int]] = []
+
+    def do_GET(self):
+        self.asked.append(1)
+        keys = {"AccessKeyId": f"key-{len(self.asked)}", "SecretAccessKey": "s", "Token": "t"}
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1 if len(self.asked) == 1 else 3600)
+        body = json.dumps(keys | {"Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_keys_that_are_older_than_a_snapshot_are_renewed(archal, table, monkeypatch):
+    """The client of the table is made before the snapshot, and what it signs with has ended when it is restored."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token")
+    with http.server.HTTPServer(("127.0.0.1", 0), Credentials) as server:
+        url = f"http://127.0.0.1:{server.server_port}/v1/credentials"
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            table_client = create_repo.once()._layer.client
+            signed = []
+            table_client.meta.events.register(
+                "before-send.dynamodb", lambda request, **_: signed.append(str(request.headers))
+            )
+            before = len(Credentials.asked)
+
+            statuses = [post()[0], post()[0]]
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+    assert (before, statuses, len(archal.requests)) == (1, [201, 201], 1)
+    assert signed
+    assert all("key-2/" in headers for headers in signed)
 
 
 def test_the_limits_of_the_client_lie_within_the_handler_s():
