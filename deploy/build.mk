@@ -4,11 +4,15 @@
 
 PYTHON ?= python$(version)
 artifact := "$(ARTIFACTS_DIR)"
+# What one function needs more than the others.
+durable = $(filter DurableLifecycle,$*)
 
-build-%: interpreter dependencies
+build-%: interpreter dependencies-%
 # Of the installer's records, vulnerability scanners read METADATA, and licences go where the code goes.
 	find $(artifact) -type f -path '*.dist-info/*' ! -name METADATA ! -iname 'LICEN[CS]E*' -exec rm {} +
 	rm -rf $(artifact)/bin
+# Of the 400 services that botocore describes, the SDK calls one.
+	$(if $(durable),find $(artifact)/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name lambda -exec rm -rf {} +)
 # The package without what a function has no use for.
 	find archal_lambda \( -path archal_lambda/cli -o -path archal_lambda/invoke -o -path archal_lambda/local \
 	  -o -path archal_lambda/testing \) -prune -o -name '*.py' -print \
@@ -19,10 +23,10 @@ build-%: interpreter dependencies
 	chmod -R a+rX $(artifact)
 
 # Any Python's pip can do this, but only the function's own makes bytecode that it reads.
-dependencies:
+dependencies-%:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --no-compile --no-deps --require-hashes \
 	  --only-binary=:all: --platform $(platform) --implementation cp --python-version $(version) --target $(artifact) \
-	  --requirement deploy/requirements.txt
+	  --requirement deploy/requirements.txt $(if $(durable),--requirement deploy/requirements-durable.txt)
 
 interpreter:
 	@found=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
@@ -30,5 +34,5 @@ interpreter:
 	  "$(PYTHON) is $${found:+Python }$${found:-not found or does not start}." \
 	  "Put python$(version) on PATH or its path into PYTHON" >&2; exit 1; }
 
-.PHONY: dependencies interpreter
+.PHONY: interpreter
 .NOTPARALLEL:

@@ -20,7 +20,7 @@ FLOORS = [
     {"core"},
     {"transports"},
     {"clients"},
-    {"powertools", "edge", "tracing", "webhooks", "invoke", "mcp", "sdk", "routing"},
+    {"powertools", "idempotency", "edge", "tracing", "webhooks", "invoke", "mcp", "sdk", "routing"},
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -29,7 +29,10 @@ LOCAL_IMPORTS, LOCAL_USERS = {"errors", "core.services"}, {"cli", "testing"}
 
 FENCES = {
     "urllib3": ("transports/_urllib3.py", "transports/_tls.py", "routing/", "sdk/"),
-    "aws_lambda_powertools": ("powertools.py", "handlers/"),
+    "aws_lambda_powertools": ("powertools.py", "idempotency.py", "handlers/"),
+    "aws_durable_execution_sdk_python": ("handlers/durable_lifecycle.py",),
+    "boto3": (),
+    "botocore": ("idempotency.py",),
     "click": ("cli/",),
     "js": ("transports/_fetch.py", "edge.py"),
     "pyodide": ("transports/_fetch.py", "transports/_jspi.py", "edge.py"),
@@ -143,7 +146,8 @@ def test_handlers_import_public_names_only(path):
             assert names <= set(archal_lambda.__all__)
         else:
             assert node.module in {
-                f"archal_lambda.{module}" for module in ("edge", "powertools", "tracing")
+                f"archal_lambda.{module}"
+                for module in ("edge", "idempotency", "powertools", "tracing")
             }
             source = PACKAGE.parent / f"{node.module.replace('.', '/')}.py"
             assert names <= listed(source)

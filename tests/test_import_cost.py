@@ -82,3 +82,24 @@ def test_what_an_import_leaves_out(statement, never):
     modules = loaded(statement)
     assert "archal_lambda" in modules
     assert not modules & never
+
+
+# Of botocore, Powertools loads the outermost package for a look.
+IDEMPOTENCY = {"aws_lambda_powertools.utilities.idempotency", "boto3", "botocore.client"}
+
+
+@pytest.mark.parametrize("handler", ["create_repo", "scenario_worker"])
+def test_a_handler_without_a_table_loads_nothing_for_it(monkeypatch, handler):
+    """Powertools' idempotency and boto3 together cost more than all else."""
+    monkeypatch.delenv("ARCHAL_LAMBDA_IDEMPOTENCY_TABLE", raising=False)
+
+    assert not loaded(f"import archal_lambda.handlers.{handler}") & IDEMPOTENCY
+
+
+@pytest.mark.parametrize("handler", ["create_repo", "scenario_worker"])
+def test_a_handler_with_a_table_loads_what_it_needs_before_the_first_event(monkeypatch, handler):
+    """While Lambda starts the process there is more CPU than afterwards."""
+    monkeypatch.setenv("ARCHAL_LAMBDA_IDEMPOTENCY_TABLE", "table")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    assert loaded(f"import archal_lambda.handlers.{handler}") >= IDEMPOTENCY

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "Agent": ("agent", 300),
     "CreateRepo": ("create_repo", 20),
     "CreateRepoSnapStart": ("create_repo", 20),
+    "DurableLifecycle": ("durable_lifecycle", 60),
     "ScenarioWorker": ("scenario_worker", 60),
     "SessionLifecycle": ("session_lifecycle", 180),
     "SessionSweeper": ("session_sweeper", 120),
@@ -163,11 +164,20 @@ def test_schedules_are_careful(template, functions):
         assert sent == {"max_age_seconds": 7200, "dry_run": dry_run == "true"}
 
 
+def test_a_durable_execution_is_long_enough_and_keeps_its_code(functions):
+    """Its result can be waited for, it goes on with the version it began with, and no second one is started for it."""
+    (durable,) = [one for one in functions.values() if "DurableConfig" in one]
+
+    assert durable["DurableConfig"] == {"ExecutionTimeout": 900, "RetentionPeriodInDays": 7}
+    assert durable["AutoPublishAlias"] == "live"
+    assert durable["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+
+
 # What each alarm looks at.
 ALARMS = {
     "RouteRejectionsAlarm": {"RouteRejections", "SetupFailures"},
     "CallFailuresAlarm": {"CloneCallFailures", "SessionCallFailures"},
-    "FunctionErrorsAlarm": {"Errors"},
+    "FunctionErrorsAlarm": {"Errors", "DurableExecutionFailed", "DurableExecutionTimedOut"},
     "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
     "LeakedSessionsAlarm": {"SessionsSkipped", "SessionsNotStopped", "SessionsUnreadable"},
 }
@@ -205,6 +215,11 @@ def test_alarms_look_at_metrics_that_somebody_counts(template, functions):
                     "Name": "service",
                     "Value": variables["POWERTOOLS_SERVICE_NAME"],
                 }
-    watched = [one["Dimensions"] for one in metrics_of(alarms["FunctionErrorsAlarm"])]
-    assert sorted(one["Value"]["!Ref"] for (one,) in watched) == sorted(functions)
+    watched = {"Errors": set(), "DurableExecutionFailed": set(), "DurableExecutionTimedOut": set()}
+    for one in metrics_of(alarms["FunctionErrorsAlarm"]):
+        ((dimension),) = one["Dimensions"]
+        watched[one["MetricName"]].add(dimension["Value"]["!Ref"])
+    durable = {name for name, properties in functions.items() if "DurableConfig" in properties}
+    assert watched.pop("Errors") == set(functions)
+    assert list(watched.values()) == [durable, durable]
     assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""

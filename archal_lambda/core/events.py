@@ -15,7 +15,7 @@ from archal_lambda.core.json import decode_plain
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
-__all__ = ["MAX_BODY_BYTES", "http_body", "message_of"]
+__all__ = ["MAX_BODY_BYTES", "http_body", "http_header", "message_of"]
 
 # AWS Lambda's limit for the payload of a request; a coded body may grow to what a plain one could be.
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -36,13 +36,29 @@ def http_body(event: object) -> bytes:
     # The second name is VPC Lattice's, event structure 1.0 (VPC Lattice User Guide, "Lambda functions").
     if fields.get("isBase64Encoded") is True or fields.get("is_base64_encoded") is True:
         content = _from_base64(content)
-    listed = _header(fields, "content-encoding").lower().split(",")
+    listed = (http_header(fields, "content-encoding") or "").lower().split(",")
     codings = [name for one in listed if (name := one.strip()) not in {"", "identity"}]
     if not codings or not content:
         return content
     if len(codings) > 1 or codings[0] not in _CODINGS:
         raise DecodeError("the body has a content coding other than gzip or deflate")
     return _undone(content, _CODINGS[codings[0]])
+
+
+@guarded
+def http_header(event: Mapping[str, Any], name: str) -> str | None:
+    """Find a header by its name in lower case; None if there is none.
+
+    A load balancer may give lists of values, and VPC Lattice 2.0 always does.
+    """
+    for fields in (event.get("headers"), event.get("multiValueHeaders")):
+        if not isinstance(fields, Mapping):
+            continue
+        for key, value in cast("Mapping[str, object]", fields).items():
+            if key.lower() == name:
+                values = cast("list[object]", value) if isinstance(value, list) else [value]
+                return ",".join(one for one in values if isinstance(one, str))
+    return None
 
 
 @guarded
@@ -69,18 +85,6 @@ def _plain(text: object) -> Any:  # noqa: ANN401 - JSON may be anything
     if not isinstance(text, str):
         raise DecodeError("the body is not a text")
     return decode_plain(text.encode("utf-8", "surrogatepass"))
-
-
-def _header(event: Mapping[str, Any], name: str) -> str:
-    """Find a header; a load balancer may give lists of values, and VPC Lattice 2.0 always does."""
-    for fields in (event.get("headers"), event.get("multiValueHeaders")):
-        if not isinstance(fields, Mapping):
-            continue
-        for key, value in cast("Mapping[str, object]", fields).items():
-            if key.lower() == name:
-                values = cast("list[object]", value) if isinstance(value, list) else [value]
-                return ",".join(one for one in values if isinstance(one, str))
-    return ""
 
 
 def _from_base64(content: bytes) -> bytes:

@@ -4,11 +4,15 @@ A record's body is `{"name": …, "steps": [{"clone": "github", "method": "POST"
 "json": {…}, "expect": 201}, …]}`, as it is or as the message of an SNS notification or the detail of an EventBridge
 event. A record that fails, or that no longer fits the time left, goes back to the queue. Of a FIFO queue, so does the
 rest of its message group, not run: the order is kept.
+
+SQS may deliver a record twice. With a table (`ARCHAL_LAMBDA_IDEMPOTENCY_TABLE`), a scenario that went well is not run
+again, and one that is under way elsewhere goes back to the queue.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -18,6 +22,7 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor
 from aws_lambda_powertools.utilities.batch.exceptions import SQSFifoMessageGroupCircuitBreakerError
 
 from archal_lambda import Clones, Deadline, read_event
+from archal_lambda.idempotency import NotRunError, Once
 from archal_lambda.powertools import log_calls, read_message
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 # A scenario is not started with less than this left: half-done work is worse than work returned.
 NEEDED_SECONDS = 10.0
 SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
+KEEP_SECONDS = 4 * 24 * 3600  # as long as a queue keeps a message unless told otherwise
 
 logger = Logger()
 metrics = Metrics(namespace="ArchalLambda")
@@ -69,12 +75,38 @@ def clones() -> Clones:
     return Clones.from_env(on_call=log_calls(logger, metrics))
 
 
-def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Run the scenario of one record. Raise an error if it does not go as expected."""
-    deadline = Deadline.from_context(lambda_context, reserve=1.0)
+@cache
+def once() -> Once | None:
+    """Find the table of what was done, once per process; None if there is none."""
+    return Once.from_env(keep_seconds=KEEP_SECONDS, logger=logger)
+
+
+once()  # now: what it loads is loaded fastest before the first batch
+
+
+def run_record(record: SQSRecord, lambda_context: LambdaContext) -> bool:
+    """Run the scenario of one record, if it has not been run. Raise an error if it does not go as expected."""
+    table = once()
+    reserve = 1.0 + table.reserve if table else 1.0
+    deadline = Deadline.from_context(lambda_context, reserve=reserve)
     if deadline.remaining() < NEEDED_SECONDS:
         raise ScenarioError("not started: too little time is left")
-    scenario = read_message(record.body, Scenario)
+    ran = False
+
+    def run() -> None:
+        nonlocal ran
+        ran = True
+        run_scenario(read_message(record.body, Scenario), deadline)
+
+    if table is None:
+        run()
+    else:
+        table.run(run, key=record.message_id, context=lambda_context)
+    return ran
+
+
+def run_scenario(scenario: Scenario, deadline: Deadline) -> None:
+    """Make the calls of a scenario."""
     view = clones().with_deadline(deadline)
     for number, step in enumerate(scenario.steps, 1):
         response = view[step.clone].request(
@@ -88,20 +120,22 @@ def run_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 def one_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Run one record; count and log how it went. Powertools passes both arguments by name."""
+    facts = {"record": record.message_id}
     try:
-        run_record(record, lambda_context)
+        ran = run_record(record, lambda_context)
     except Exception as error:
-        metrics.add_metric("ScenariosFailed", MetricUnit.Count, 1)
-        logger.warning(
-            "scenario failed",
-            extra={
-                "record": record.message_id,
-                "error": type(error).__name__,
-                "reason": str(error),
-            },
-        )
+        if isinstance(error, NotRunError) and error.status_code == HTTPStatus.CONFLICT:
+            metrics.add_metric("ScenariosSkipped", MetricUnit.Count, 1)
+        else:
+            metrics.add_metric("ScenariosFailed", MetricUnit.Count, 1)
+        facts |= {"error": type(error).__name__, "reason": str(error)}
+        logger.warning("scenario failed", extra=facts)
         raise
-    metrics.add_metric("ScenariosPassed", MetricUnit.Count, 1)
+    if ran:
+        metrics.add_metric("ScenariosPassed", MetricUnit.Count, 1)
+    else:
+        metrics.add_metric("ScenariosSkipped", MetricUnit.Count, 1)
+        logger.info("scenario not run again", extra=facts)
 
 
 def sound(record: Any) -> dict[str, Any] | None:  # noqa: ANN401 - an event may contain anything

@@ -22,6 +22,10 @@ __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 DEFAULT_TIMEOUT = 60  # seconds; Lambda's own 3 s are too few for a first try by hand
 _INIT_LIMIT = 30  # seconds for importing the handler; Lambda allows 10
 _END_LIMIT = 10  # seconds for what a handler does when it is interrupted; a second interruption ends it at once
+_DURABLE = (
+    "a durable function needs Lambda's durable execution service, which is not here; try it with "
+    "DurableFunctionTestRunner of aws-durable-execution-sdk-python-testing"
+)
 _PACKAGE = Path(__file__).parents[1]
 _RUNNER = _PACKAGE / "invoke" / "runner.py"
 _CONTEXT = _PACKAGE / "testing" / "context.py"
@@ -55,6 +59,8 @@ class Function:
         timeout: Seconds of an invocation.
         memory: Megabytes, as the context gives them.
         variables: Its environment variables.
+        durable: Whether it is a durable function. Lambda runs such a one many times and keeps its state in between, so
+            it is not run here.
     """
 
     __module__ = "archal_lambda.invoke"
@@ -65,6 +71,7 @@ class Function:
     timeout: int = DEFAULT_TIMEOUT
     memory: int = 512
     variables: dict[str, str] = field(default_factory=dict[str, str])
+    durable: bool = False
 
     @guarded
     def invoke(
@@ -81,6 +88,8 @@ class Function:
         Returns:
             How it ended.
         """
+        if self.durable:
+            return _failed("Sandbox.DurableFunction", _DURABLE)
         order = {
             "handler": self.handler,
             "name": self.name,

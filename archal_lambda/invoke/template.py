@@ -81,6 +81,7 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         timeout=timeout or number("Timeout", _TIMEOUT, _MAX_TIMEOUT),
         memory=number("MemorySize", _MEMORY, _MAX_MEMORY),
         variables=_variables(shared, parameters) | _variables(own, parameters),
+        durable="DurableConfig" in properties,
     )
 
 

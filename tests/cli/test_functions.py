@@ -146,3 +146,19 @@ def test_the_demo_needs_nothing_of_the_environment(cli, monkeypatch):
     code, _, err = cli("demo")
 
     assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["invoke", "harness"])
+def test_a_durable_function_is_not_run_and_the_reason_is_said(cli, project, monkeypatch, command):
+    """It would be run without the service that keeps its state; there is a runner for it."""
+    monkeypatch.setenv("AGENT_TASK", "x")
+    (project / "template.yaml").write_text(
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n"
+        "      Handler: src.app.handler\n      DurableConfig: {ExecutionTimeout: 900}\n"
+    )
+
+    code, _, err = cli(command, "F")
+
+    assert code == 1
+    assert "Sandbox.DurableFunction: a durable function needs Lambda" in err
+    assert "DurableFunctionTestRunner" in err

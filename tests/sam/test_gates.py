@@ -22,6 +22,12 @@ FAULTS = {
     "attribute of nothing": ("!GetAtt ScenarioQueue.Arn", "!GetAtt Nothing.Arn", "E1010"),
     "withdrawn runtime": ("Runtime: !Ref Runtime", "Runtime: python3.7", "E2531"),
     "too little memory": ("MemorySize: 512", "MemorySize: 64", "E3034"),
+    "table key of no type": ("[{AttributeName: id, AttributeType: S}]", "[]", "E3"),
+    "execution longer than a year": (
+        "ExecutionTimeout: 900",
+        "ExecutionTimeout: 40000000",
+        "E3034",
+    ),
     "unknown log group": ("LogGroup: !Ref AgentLog", "LogGroup: !Ref AgentLogs", "E1020"),
 }
 
@@ -83,18 +89,55 @@ def test_fault_is_found(examined, fault):
     assert [finding for finding in findings if finding.startswith(FAULTS[fault][2])], findings
 
 
+# The functions that write, and may remember what they did.
+WRITERS = {"CreateRepo", "CreateRepoSnapStart", "ScenarioWorker"}
+
+
 def test_functions_may_read_one_secret_and_nothing_else(resources):
-    """Every policy of a function is the one for the token's secret, and only where there is one."""
+    """Every policy of a function is the one for the token's secret, or a writer's for its table, where there is one."""
     roles = resources("AWS::IAM::Role")
 
-    # Under SnapStart no secret can be read.
-    for name in resources("AWS::Lambda::Function").keys() - {"CreateRepoSnapStart"}:
-        ((condition, policy, otherwise),) = (p["Fn::If"] for p in roles[f"{name}Role"]["Policies"])
-        assert (condition, otherwise) == ("HasSecret", {"Ref": "AWS::NoValue"})
-        (statement,) = policy["PolicyDocument"]["Statement"]
-        assert statement["Action"] == ["secretsmanager:GetSecretValue"]
-        assert statement["Resource"]["Fn::Sub"][1] == {"secretArn": {"Ref": "ArchalTokenSecretArn"}}
-    assert "Policies" not in roles["CreateRepoSnapStartRole"]
+    for name in resources("AWS::Lambda::Function"):
+        policies = {p["Fn::If"][0]: p["Fn::If"][1:] for p in roles[f"{name}Role"]["Policies"]}
+        # Under SnapStart no secret can be read.
+        secret = set() if name == "CreateRepoSnapStart" else {"HasSecret"}
+        assert set(policies) == secret | ({"HasIdempotency"} if name in WRITERS else set())
+        for allowed, otherwise in policies.values():
+            (statement,) = allowed["PolicyDocument"]["Statement"]
+            assert otherwise == {"Ref": "AWS::NoValue"}
+            if statement["Action"] == ["secretsmanager:GetSecretValue"]:
+                arn = {"secretArn": {"Ref": "ArchalTokenSecretArn"}}
+                assert statement["Resource"]["Fn::Sub"][1] == arn
+            else:
+                verbs = ("PutItem", "GetItem", "UpdateItem", "DeleteItem")
+                assert statement["Action"] == [f"dynamodb:{verb}" for verb in verbs]
+                assert statement["Resource"] == {"Fn::GetAtt": ["IdempotencyTable", "Arn"]}
+
+
+def test_the_durable_function_may_checkpoint_and_no_other(resources):
+    """By AWS's managed policy for it (Lambda Developer Guide, "Security and permissions"); it writes the log, too."""
+    roles = resources("AWS::IAM::Role")
+
+    named = {name: one.get("ManagedPolicyArns") for name, one in roles.items()}
+    durable = [name for name, arns in named.items() if "Durable" in json.dumps(arns)]
+    assert durable == ["DurableLifecycleRole"]
+    (arn,) = named["DurableLifecycleRole"]
+    assert arn.endswith(":aws:policy/service-role/AWSLambdaBasicDurableExecutionRolePolicy")
+
+
+def test_what_is_remembered_is_forgotten_in_time(resources):
+    """The table is billed by request, encrypted, and deletes what is over; the writers alone know its name."""
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    functions = resources("AWS::Lambda::Function")
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+    variable = "ARCHAL_LAMBDA_IDEMPOTENCY_TABLE"
+    named = {name: one["Environment"]["Variables"].get(variable) for name, one in functions.items()}
+    assert {name for name, value in named.items() if value is not None} == WRITERS
+    expected = {"Fn::If": ["HasIdempotency", {"Ref": "IdempotencyTable"}, ""]}
+    assert all(named[name] == expected for name in WRITERS)
 
 
 def test_nobody_gets_in_unsigned(resources):
@@ -116,5 +159,6 @@ def test_a_second_stack_finds_every_name_free(resources):
     for kind, field in (
         ("AWS::Lambda::Function", "FunctionName"),
         ("AWS::SQS::Queue", "QueueName"),
+        ("AWS::DynamoDB::Table", "TableName"),
     ):
         assert not [name for name, found in resources(kind).items() if field in found]

@@ -48,6 +48,17 @@ def made(examined):
     return lambda **parameters: Resolver(template, **parameters)
 
 
+def version_of(function, resources):
+    """Give the version of a function that is published."""
+    (version,) = (
+        name
+        for name, one in resources.items()
+        if one["Type"] == "AWS::Lambda::Version"
+        and one["Properties"]["FunctionName"] == {"Ref": function}
+    )
+    return version
+
+
 @pytest.fixture
 def functions(made):
     """Give the properties of the functions with these parameters."""
@@ -128,8 +139,8 @@ def test_snapstart_address_leads_to_the_published_version(made):
     resources = made(SnapStart="first").resources
 
     function = resources["CreateRepoSnapStart"]["Properties"]
-    (version,) = (n for n, one in resources.items() if one["Type"] == "AWS::Lambda::Version")
-    (alias,) = (n for n, one in resources.items() if one["Type"] == "AWS::Lambda::Alias")
+    version = version_of("CreateRepoSnapStart", resources)
+    alias = "CreateRepoSnapStartAliaslive"
     assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert function["Handler"] == "archal_lambda.handlers.create_repo.handler"
     assert resources["CreateRepoSnapStartUrl"]["Properties"]["TargetFunctionArn"] == {"Ref": alias}
@@ -141,18 +152,25 @@ def test_snapstart_address_leads_to_the_published_version(made):
         assert resources[version][policy] == "Delete"
 
 
-@pytest.mark.parametrize("changed", [{"SnapStart": "second"}, {"ArchalSessionId": "ses-2"}])
-def test_a_new_name_or_session_publishes_anew(made, changed):
+@pytest.mark.parametrize(
+    ("function", "changed"),
+    [
+        ("CreateRepoSnapStart", {"SnapStart": "second"}),
+        ("CreateRepoSnapStart", {"ArchalSessionId": "ses-2"}),
+        ("DurableLifecycle", {"DurableVersion": "second"}),
+    ],
+)
+def test_a_new_name_or_session_publishes_anew(made, function, changed):
     """CloudFormation replaces a version whose description changes, and Lambda sees a changed function."""
 
     def described(**parameters):
         resources = made(**parameters).resources
-        (version,) = (one for one in resources.values() if one["Type"] == "AWS::Lambda::Version")
-        function = resources["CreateRepoSnapStart"]["Properties"]
+        version = resources[version_of(function, resources)]
+        properties = resources[function]["Properties"]
         return (
             version["Properties"]["Description"],
-            function["Description"],
-            function["Environment"],
+            properties["Description"],
+            properties["Environment"],
         )
 
     before = described(SnapStart="first", ArchalSessionId="ses-1")
@@ -160,6 +178,38 @@ def test_a_new_name_or_session_publishes_anew(made, changed):
 
     assert before[0] != after[0]
     assert before[1:] != after[1:]
+
+
+def test_an_execution_keeps_the_version_that_it_began_with(made):
+    """One that is replaced is not deleted, and the alias leads to the new one."""
+    resources = made().resources
+
+    version = version_of("DurableLifecycle", resources)
+    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+        assert resources[version][policy] == "Retain"
+    alias = resources["DurableLifecycleAliaslive"]["Properties"]
+    assert alias["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+
+
+@pytest.mark.parametrize("snapstart", ["", "first"])
+def test_writers_have_a_table_where_it_is_asked_for(made, functions, snapstart):
+    """Its name and the permission come with it, and without it there is neither."""
+    writers = {"CreateRepo", "ScenarioWorker"} | ({"CreateRepoSnapStart"} if snapstart else set())
+    variable = "ARCHAL_LAMBDA_IDEMPOTENCY_TABLE"
+
+    for asked, table in (("ENABLED", {"Ref": "IdempotencyTable"}), ("DISABLED", "")):
+        chosen = {"Idempotency": asked, "SnapStart": snapstart}
+        resources = made(**chosen).resources
+        found = {
+            name: properties["Environment"]["Variables"][variable]
+            for name, properties in functions(**chosen).items()
+            if variable in properties["Environment"]["Variables"]
+        }
+        assert found == dict.fromkeys(writers, table)
+        assert ("IdempotencyTable" in resources) is bool(table)
+        for name in writers:
+            allowed = resources[f"{name}Role"]["Properties"].get("Policies", [])
+            assert len(allowed) == bool(table)
 
 
 def test_snapstart_and_a_secret_are_refused(made):

@@ -48,18 +48,23 @@ def make(target, architecture, runtime, folder, **variables):
     )
 
 
+@pytest.mark.parametrize("function", ["CreateRepo", "DurableLifecycle"])
+@pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", tools.PLATFORMS)
-def test_dependencies_are_resolved_for_the_runtime(tmp_path, architecture):
-    """With the hashes of the pins, every compiled library is one for CPython 3.14 and the processor."""
-    fetched = supply.obtained(tools.wheels, architecture, "3.14")
+def test_dependencies_are_resolved_for_the_runtime(tmp_path, architecture, version, function):
+    """With the hashes of the pins, every compiled library is one for that CPython and the processor."""
+    fetched = supply.obtained(tools.wheels, architecture, version)
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(fetched), "PYTHON": sys.executable}
 
-    done = make("dependencies", architecture, "python3.14", tmp_path, **offline)
+    target = f"dependencies-{function}"
+    done = make(target, architecture, f"python{version}", tmp_path, **offline)
 
     assert done.returncode == 0, done.stderr
     machine = tools.PLATFORMS[architecture].removeprefix("manylinux2014_")
     libraries = {path.name for path in tmp_path.rglob("*.so*")}
-    assert libraries == {f"_core.cpython-314-{machine}-linux-gnu.so"}
+    assert libraries == {f"_core.cpython-{version.replace('.', '')}-{machine}-linux-gnu.so"}
+    sdk = tmp_path / "aws_durable_execution_sdk_python"
+    assert sdk.is_dir() is (function == "DurableLifecycle")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from support import supply
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 REQUIREMENTS = ROOT / "deploy" / "requirements.txt"
+DURABLE_REQUIREMENTS = ROOT / "deploy" / "requirements-durable.txt"
 # What `sam build` reads.
 SOURCES = ("template.yaml", "deploy", "archal_lambda")
 # What may lie about in a checkout and must not be deployed.
@@ -71,10 +72,12 @@ def wheels(architecture, version=supply.DEPLOYED):
         target = folder / "wheels"
         options = ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--dest", target]
         options += ["--platform", PLATFORMS[architecture], "--python-version", version]
-        supply.pip("download", *options, "--requirement", REQUIREMENTS)
+        for pinned in (REQUIREMENTS, DURABLE_REQUIREMENTS):
+            supply.pip("download", *options, "--requirement", pinned)
         return target
 
-    return supply.cached(f"wheels-{digest(REQUIREMENTS)}-{architecture}-{version}", fetch)
+    pins = f"{digest(REQUIREMENTS)}-{digest(DURABLE_REQUIREMENTS)}"
+    return supply.cached(f"wheels-{pins}-{architecture}-{version}", fetch)
 
 
 class Sam:
