@@ -104,7 +104,7 @@ def main():
                 name,
                 *[f"{size:,}" for size in found],
                 *[f"{cpu * 1e3:.1f}" for cpu in found.values()],
-                f"{list(found.values())[1] / list(found.values())[0]:.1f}",
+                f"{found[max(found)] / found[min(found)]:.1f}",
             ]
             for name, found in rows.items()
         ],
