@@ -58,7 +58,8 @@ def settings_from_env(env: object, *, clones: Iterable[str] = ()) -> Settings:
     Args:
         env: `self.env` of a `WorkerEntrypoint`: an object with the bindings as attributes, or a mapping. Text and
             secret bindings are strings. `AGENT_CLONE_URLS` and `AGENT_ROUTE_HEADERS` may be JSON bindings, too.
-        clones: Clones whose own `ARCHAL_<CLONE>_REST_URL` is to be read: a Worker cannot list its bindings.
+        clones: Clones whose own `ARCHAL_<CLONE>_REST_URL` and `…_MCP_URL` are to be read: a Worker cannot list its
+            bindings.
 
     Returns:
         The settings.
@@ -67,7 +68,8 @@ def settings_from_env(env: object, *, clones: Iterable[str] = ()) -> Settings:
         ConfigurationError: If a binding is missing or wrong. The error names it and says what it should contain.
     """
     variables: dict[str, str] = {}
-    for name in (*NAMES, *map(rest_url_name, clones)):
+    own = (rest_url_name(clone, surface) for clone in clones for surface in ("REST", "MCP"))
+    for name in (*NAMES, *own):
         text = _text(name, _binding(env, name))
         if text:
             variables[name] = text

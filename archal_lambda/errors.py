@@ -14,6 +14,7 @@ no error here may contain a token, a header value, a body or a query string in i
     │   ├── RequestTimeout (TimeoutError)   .phase
     │   └── ResponseTooLarge                .limit
     ├── DecodeError (ValueError)            .path .field .method .url .status_code
+    ├── McpError                            .code .detail
     ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
     └── StatusError                         .status_code .code .detail .retry_after .response
@@ -42,6 +43,7 @@ __all__ = [
     "ConnectError",
     "ConnectionLost",
     "DecodeError",
+    "McpError",
     "NotFoundError",
     "PageLimitError",
     "PermissionDeniedError",
@@ -306,6 +308,21 @@ class SessionEndedError(ArchalError):
         self.session_id = session_id
         self.status = status
         self.last_error = last_error
+
+
+class McpError(ArchalError):
+    """A clone's MCP server refused a request, or did not answer as MCP has it.
+
+    Args:
+        reason: What is wrong; of the server's words, as much as a log may show.
+        code: The code of the JSON-RPC error, or None if there was none.
+        detail: The server's own message, in full.
+    """
+
+    def __init__(self, reason: str, *, code: int | None = None, detail: str | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.detail = detail
 
 
 class _FailedResponse(Protocol):

@@ -19,8 +19,8 @@ FLOORS = [
     {"", "_version", "errors"},
     {"core"},
     {"transports"},
-    {"clients"},
-    {"powertools", "idempotency", "edge", "tracing", "webhooks", "invoke", "mcp", "sdk", "routing"},
+    {"clients", "mcp"},
+    {"powertools", "idempotency", "edge", "tracing", "webhooks", "invoke", "sdk", "routing"},
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import suppress
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CallOptions, CloneCollection, Verbs
@@ -33,6 +33,9 @@ from archal_lambda.core.values import checked_pairs
 from archal_lambda.errors import ArchalError
 from archal_lambda.transports._async_platform import async_driver
 from archal_lambda.transports.base import AsyncDriver, AsyncTransport, jitter
+
+if TYPE_CHECKING:
+    from archal_lambda.mcp.client import AsyncMcp
 
 __all__ = ["AsyncClone", "AsyncClones"]
 
@@ -53,17 +56,36 @@ class AsyncClone(Verbs[Coroutine[Any, Any, Response]]):
     __module__ = "archal_lambda"
 
     def __init__(
-        self, name: str, base: BaseUrl, driver: AsyncDriver, options: ClientOptions
+        self,
+        name: str,
+        base: BaseUrl,
+        driver: AsyncDriver,
+        options: ClientOptions,
+        settings: Settings,
     ) -> None:
         self.name = name
         self.base_url = str(base)
         self._base = base
         self._driver = driver
         self._options = options
+        self._settings = settings
+
+    @property
+    def mcp(self) -> AsyncMcp:
+        """The clone's MCP server: its tools, resources and prompts.
+
+        Raises:
+            ConfigurationError: If nothing says where it is.
+        """
+        from archal_lambda.mcp.client import AsyncMcp  # noqa: PLC0415 - few functions need it
+
+        return AsyncMcp(self.name, self._base, self._settings, self._driver, self._options)
 
     def with_deadline(self, deadline: Deadline) -> Self:
         """Cap every call. See `Clone.with_deadline`."""
-        return type(self)(self.name, self._base, self._driver, self._options.capped(deadline))
+        return type(self)(
+            self.name, self._base, self._driver, self._options.capped(deadline), self._settings
+        )
 
     @guarded
     def paginate(
@@ -195,7 +217,7 @@ class AsyncClones(CloneCollection[AsyncClone]):
         return cls(Settings.from_env(environ), **options)
 
     def _clone(self, name: str, base: BaseUrl) -> AsyncClone:
-        return AsyncClone(name, base, self._driver, self._options)
+        return AsyncClone(name, base, self._driver, self._options, self._settings)
 
     @guarded
     async def gather(

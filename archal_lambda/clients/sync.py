@@ -7,7 +7,7 @@ that is for the flows to say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from archal_lambda.core.auth import route_credentials
 from archal_lambda.core.client import CallOptions, CloneCollection, Verbs
@@ -25,6 +25,9 @@ from archal_lambda.core.values import checked_pairs
 from archal_lambda.errors import ArchalError
 from archal_lambda.transports._platform import driver, gather
 from archal_lambda.transports.base import Driver, Transport, jitter
+
+if TYPE_CHECKING:
+    from archal_lambda.mcp.client import Mcp
 
 __all__ = ["Clone", "Clones"]
 
@@ -44,12 +47,26 @@ class Clone(Verbs[Response]):
 
     __module__ = "archal_lambda"
 
-    def __init__(self, name: str, base: BaseUrl, driver: Driver, options: ClientOptions) -> None:
+    def __init__(
+        self, name: str, base: BaseUrl, driver: Driver, options: ClientOptions, settings: Settings
+    ) -> None:
         self.name = name
         self.base_url = str(base)
         self._base = base
         self._driver = driver
         self._options = options
+        self._settings = settings
+
+    @property
+    def mcp(self) -> Mcp:
+        """The clone's MCP server: its tools, resources and prompts.
+
+        Raises:
+            ConfigurationError: If nothing says where it is.
+        """
+        from archal_lambda.mcp.client import Mcp  # noqa: PLC0415 - few functions need it
+
+        return Mcp(self.name, self._base, self._settings, self._driver, self._options)
 
     def with_deadline(self, deadline: Deadline) -> Self:
         """Cap every call.
@@ -60,7 +77,9 @@ class Clone(Verbs[Response]):
         Returns:
             The same clone under that deadline.
         """
-        return type(self)(self.name, self._base, self._driver, self._options.capped(deadline))
+        return type(self)(
+            self.name, self._base, self._driver, self._options.capped(deadline), self._settings
+        )
 
     @guarded
     def paginate(
@@ -228,7 +247,7 @@ class Clones(CloneCollection[Clone]):
         return cls(Settings.from_env(environ), **options)
 
     def _clone(self, name: str, base: BaseUrl) -> Clone:
-        return Clone(name, base, self._driver, self._options)
+        return Clone(name, base, self._driver, self._options, self._settings)
 
     @guarded
     def gather(

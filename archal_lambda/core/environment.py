@@ -40,9 +40,10 @@ NAMES = (
     "ARCHAL_TOKEN_SECRET",
     "ARCHAL_LAMBDA_API_URL",
     "ARCHAL_LAMBDA_RUNTIME_URL",
+    "ARCHAL_MCP_CONFIG",
     "SSL_CERT_FILE",
 )
-_REST_URL = lazy(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_REST_URL")
+_CLONE_URL = lazy(r"ARCHAL_([A-Z0-9][A-Z0-9_]*)_(?:REST|MCP)_URL")
 # AWS Secrets Manager API, GetSecretValue: SecretId.
 _SECRET_NAME = lazy(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _PORT = lazy(r"[1-9][0-9]{0,4}")
@@ -100,6 +101,8 @@ class SettingsArguments(TypedDict):
 
     session_id: str | None
     clone_urls: dict[str, str]
+    mcp_urls: dict[str, str]
+    mcp_config: str | None
     route_headers: dict[str, str]
     token: str | None
     token_secret: TokenSecret | None
@@ -112,22 +115,17 @@ def is_setting(name: str) -> bool:
     """Tell whether a variable says where the clones are or who calls."""
     if name == "SSL_CERT_FILE":  # it belongs to the machine, and other programs read it
         return False
-    return name in NAMES or _REST_URL.fullmatch(name) is not None
+    return name in NAMES or _CLONE_URL.fullmatch(name) is not None
 
 
 def read_variables(env: Mapping[str, str]) -> SettingsArguments:
     """Read the variables into the arguments of `Settings`, which checks all that does not hold for variables alone."""
-    urls: dict[str, str] = {}
-    for name, url in env.items():
-        # Few have such a name, and most processes none.
-        match = name.endswith("_REST_URL") and _REST_URL.fullmatch(name)
-        if match and url:
-            _check_url(name, url)
-            urls[match[1].lower().replace("_", "-")] = url
     _check_pair(env)
     return {
         "session_id": env.get("ARCHAL_SESSION_ID") or env.get("AGENT_SESSION_ID"),
-        "clone_urls": urls | _json_object(env, "AGENT_CLONE_URLS"),
+        "clone_urls": _urls(env, "_REST_URL") | _json_object(env, "AGENT_CLONE_URLS"),
+        "mcp_urls": _urls(env, "_MCP_URL"),
+        "mcp_config": env.get("ARCHAL_MCP_CONFIG") or None,
         "route_headers": _json_object(env, "AGENT_ROUTE_HEADERS"),
         "token": env.get("ARCHAL_TOKEN") or None,
         "token_secret": _token_secret(env),
@@ -167,9 +165,20 @@ def no_token(host: str) -> str:
     return f"is not set, nor is ARCHAL_TOKEN_SECRET: set it to an Archal token{_WHERE[host]}"
 
 
-def rest_url_name(clone: str) -> str:
-    """Name the variable of one clone's base URL, dashes written as underscores."""
-    return f"ARCHAL_{clone.upper().replace('-', '_')}_REST_URL"
+def rest_url_name(clone: str, surface: str = "REST") -> str:
+    """Name the variable of one clone's base URL, dashes written as underscores; its MCP URL with `surface="MCP"`."""
+    return f"ARCHAL_{clone.upper().replace('-', '_')}_{surface}_URL"
+
+
+def _urls(env: Mapping[str, str], end: str) -> dict[str, str]:
+    urls: dict[str, str] = {}
+    for name, url in env.items():
+        # Few have such a name, and most processes none.
+        match = name.endswith(end) and _CLONE_URL.fullmatch(name)
+        if match and url:
+            _check_url(name, url)
+            urls[match[1].lower().replace("_", "-")] = url
+    return urls
 
 
 def _token_secret(env: Mapping[str, str]) -> TokenSecret | None:

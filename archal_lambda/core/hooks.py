@@ -81,6 +81,7 @@ def record_of(  # noqa: PLR0913 - the facts of a call, each by name
         session_id=_session_of(base, session_id) if clone else _session_in(request.path),
         code=code,
         request_id=request_id,
+        operation=None if request.reading is None else request.reading.operation,
     )
 
 

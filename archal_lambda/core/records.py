@@ -65,6 +65,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
         session_id: The session, where the settings, the address or the path names it.
         code: The machine-readable code of a failed response, such as `token_expired`. None where it has none of
             small letters and underscores, which alone can be no credential.
+        operation: What a call by MCP does, such as `tools/call create_issue`; None of a call by REST.
         request_id: The id that the server gave the request, in `x-request-id` or a header like it.
     """
 
@@ -84,6 +85,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     code: str | None = None
     request_id: str | None = None
+    operation: str | None = None
 
 
 class CallHook(Protocol):
@@ -143,6 +145,7 @@ def log_fields(record: CallRecord) -> dict[str, object]:
         "session_id": record.session_id,
         "method": record.method,
         "path": record.path,
+        "operation": record.operation,
         "status": record.status_code,
         "error": record.error,
         "rejected_by": record.rejected_by,

@@ -17,6 +17,7 @@ from archal_lambda.core.headers import (
     check_headers,
 )
 from archal_lambda.core.json import encode_finite
+from archal_lambda.core.reading import Reading
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
 from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
@@ -43,6 +44,7 @@ class _RequestDraft:
         "method",
         "path",
         "query",
+        "reading",
         "timeout",
     )
 
@@ -84,6 +86,7 @@ class Request(Immutable, _RequestDraft, init=False):
     follow: bool
     base: BaseUrl | None
     lines: bytes
+    reading: Reading | None  # for the built-in transports; it does not travel
     # Of headers that nobody has looked at yet, the values by their names in lower case, where they are known.
     _values: dict[str, str] | None
     _headers: Headers | None
@@ -108,7 +111,7 @@ class Request(Immutable, _RequestDraft, init=False):
         if not (isinstance(method, str) and isinstance(path, str)):  # type: ignore[redundant-expr] # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError("method and path must be strings")
         draft: Any = _RequestDraft()
-        draft.base = None
+        draft.base = draft.reading = None
         draft.method = method if method in _METHODS else method.upper()
         if draft.method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}")
@@ -175,11 +178,11 @@ class Request(Immutable, _RequestDraft, init=False):
         if "accept-encoding" not in own and "accept-encoding" not in names:
             lines.append(_IDENTITY)
         if self.content or self.method in _BODY_EXPECTED:
-            lines.append(f"Content-Length: {len(self.content)}\r\n".encode())
+            lines.append(_length(self.content))
         draft: Any = _RequestDraft()
         draft.method, draft.path, draft.query = self.method, self.path, self.query
         draft.content, draft.timeout, draft.follow = self.content, self.timeout, self.follow
-        draft.base, draft.lines = base, b"".join(lines)
+        draft.base, draft.lines, draft.reading = base, b"".join(lines), self.reading
         draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
         draft.__class__ = Request  # as above
         return draft  # type: ignore[no-any-return]
@@ -191,6 +194,20 @@ class Request(Immutable, _RequestDraft, init=False):
         draft = self._draft()
         draft.lines = Headers.of([*self.headers.pairs, *further]).lines
         draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
+        return Request.seal(draft)
+
+    def read_by(self, reading: Reading) -> "Request":
+        """Copy the request as one whose response is looked at as it comes."""
+        draft = self._draft()
+        draft.reading = reading
+        return Request.seal(draft)
+
+    @guarded
+    def answering(self, content: bytes) -> "Request":
+        """Copy a prepared request as one to send while its response comes: the same but for the body."""
+        draft = self._draft()
+        draft.lines = self.lines.replace(_length(self.content), _length(content))
+        draft.content, draft.reading, draft._headers = content, None, None  # noqa: SLF001 - a field of what it becomes
         return Request.seal(draft)
 
     @guarded
@@ -208,7 +225,12 @@ class Request(Immutable, _RequestDraft, init=False):
 
     def _fields(self) -> dict[str, Any]:
         base = None if self.base is None else str(self.base)
-        return super()._fields() | {"base": base, "_values": None, "_headers": None}
+        return super()._fields() | {
+            "base": base,
+            "reading": None,
+            "_values": None,
+            "_headers": None,
+        }
 
     @classmethod
     @guarded
@@ -223,6 +245,10 @@ class Request(Immutable, _RequestDraft, init=False):
 
 # Set past the value itself, which refuses: a slot has its own way to be set.
 _remember: Callable[[Request, Headers], None] = vars(_RequestDraft)["_headers"].__set__
+
+
+def _length(content: bytes) -> bytes:
+    return f"Content-Length: {len(content)}\r\n".encode()
 
 
 def _typed(name: str) -> tuple[str, bytes]:

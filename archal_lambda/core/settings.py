@@ -18,6 +18,7 @@ from archal_lambda.core.environment import (
     no_route,
     no_token,
     read_variables,
+    rest_url_name,
     token_of,
 )
 from archal_lambda.core.headers import Headers, check_header, reserved_reason
@@ -51,6 +52,8 @@ class _SettingsDraft:
         "api_url",
         "ca_file",
         "clone_urls",
+        "mcp_config",
+        "mcp_urls",
         "route_headers",
         "runtime_url",
         "session_id",
@@ -65,6 +68,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
     Args:
         session_id: The session, from which clone URLs are composed if none are given.
         clone_urls: Clone to REST base URL.
+        mcp_urls: Clone to MCP URL, where it is not beside the clone's REST base.
+        mcp_config: File that names MCP servers, as `ARCHAL_MCP_CONFIG` does; it is read when it is needed.
         route_headers: Headers for every clone call, sent as given.
         token: Archal's token: for the control plane, and for the route where there are no route headers.
         token_secret: A secret that holds the token, where no token is given.
@@ -82,16 +87,17 @@ class Settings(Immutable, _SettingsDraft, init=False):
 
     session_id: str | None
     clone_urls: Mapping[str, BaseUrl]
+    mcp_urls: Mapping[str, BaseUrl]
+    mcp_config: str | None
     route_headers: Headers
     token: Secret | None
     token_secret: TokenSecret | None
     api_url: BaseUrl
     runtime_url: BaseUrl | None
     ca_file: str | None
-    host: str | None  # whose environment they are of, for the wording of errors
 
     @guarded
-    def __new__(  # noqa: PLR0913 - eight settings, each by name
+    def __new__(  # noqa: PLR0913 - ten settings, each by name
         cls,
         *,
         session_id: str | None = None,
@@ -102,20 +108,21 @@ class Settings(Immutable, _SettingsDraft, init=False):
         api_url: str | None = None,
         runtime_url: str | None = None,
         ca_file: str | None = None,
+        mcp_urls: Mapping[str, str] | None = None,
+        mcp_config: str | None = None,
     ) -> Self:
         """Check the settings."""
-        _check_types(clone_urls=clone_urls, route_headers=route_headers, token_secret=token_secret)
+        mappings = {"clone_urls": clone_urls, "mcp_urls": mcp_urls, "route_headers": route_headers}
+        _check_types(token_secret=token_secret, **mappings)
         if session_id and (session_id in {".", ".."} or not _SESSION_ID.fullmatch(session_id)):
             raise ConfigurationError(
                 "session_id", "must contain letters, digits, dots, dashes and underscores only"
             )
         draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
-        bases = {
-            clone: _base_url("clone_urls", url, entry=clone)
-            for clone, url in (clone_urls or {}).items()
-        }
-        draft.clone_urls = MappingProxyType(bases)
+        draft.clone_urls = _base_urls("clone_urls", clone_urls)
+        draft.mcp_urls = _base_urls("mcp_urls", mcp_urls)
+        draft.mcp_config = mcp_config or None
         draft.token = None if token is None else token_of(token)
         draft.token_secret = token_secret if token is None else None
         draft.route_headers = _check_route_headers(route_headers or {})
@@ -211,12 +218,18 @@ class Settings(Immutable, _SettingsDraft, init=False):
         return self.token
 
     @guarded
-    def of_session(self, session_id: str, clone_urls: Mapping[str, str]) -> Self:
+    def of_session(
+        self,
+        session_id: str,
+        clone_urls: Mapping[str, str],
+        mcp_urls: Mapping[str, str] | None = None,
+    ) -> Self:
         """Copy the settings for another session.
 
         Args:
             session_id: The session.
             clone_urls: Its clones and their REST base URLs.
+            mcp_urls: Those of its clones that have MCP, and their MCP URLs.
 
         Returns:
             Settings with the same token; route headers, which belong to a session, are made of it.
@@ -225,7 +238,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
             ConfigurationError: If a URL is not allowed.
         """
         changed: dict[str, Any] = {"session_id": session_id, "clone_urls": clone_urls}
-        return self.restore(self._fields() | changed | {"route_headers": None})
+        changed |= {"mcp_urls": mcp_urls, "mcp_config": None, "route_headers": None}
+        return self.restore(self._fields() | changed)
 
     def variables(self) -> dict[str, str]:
         """Write the settings as the environment variables they can be read from again.
@@ -243,6 +257,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
             "ARCHAL_TOKEN_SECRET": self.token_secret.name if self.token_secret else "",
             "ARCHAL_LAMBDA_API_URL": "" if str(self.api_url) == _API_URL else str(self.api_url),
             "ARCHAL_LAMBDA_RUNTIME_URL": str(self.runtime_url or ""),
+            "ARCHAL_MCP_CONFIG": self.mcp_config or "",
+            **{rest_url_name(clone, "MCP"): str(url) for clone, url in self.mcp_urls.items()},
             "SSL_CERT_FILE": self.ca_file or "",
         }
         return {name: text for name, text in texts.items() if text}
@@ -252,6 +268,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
         return {
             "session_id": self.session_id,
             "clone_urls": {clone: str(base) for clone, base in self.clone_urls.items()},
+            "mcp_urls": {clone: str(url) for clone, url in self.mcp_urls.items()},
+            "mcp_config": self.mcp_config,
             "route_headers": dict(self.route_headers.pairs),
             "token": self.token,
             "token_secret": self.token_secret,
@@ -301,6 +319,11 @@ def _check_route_headers(headers: Mapping[str, str]) -> Headers:
         if problem:
             raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
     return Headers(headers)
+
+
+def _base_urls(argument: str, urls: Mapping[str, str] | None) -> Mapping[str, BaseUrl]:
+    found = {clone: _base_url(argument, url, entry=clone) for clone, url in (urls or {}).items()}
+    return MappingProxyType(found)
 
 
 def _base_url(variable: str, url: str | BaseUrl, *, entry: str | None = None) -> BaseUrl:

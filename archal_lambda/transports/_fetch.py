@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Any
 
 import js
 from pyodide.ffi import JsException, to_js
 
 from archal_lambda.core.headers import Headers, with_token_names
+from archal_lambda.core.reading import BodyReader
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout
@@ -107,9 +109,11 @@ class _Call:
         if not response.status:  # what a browser makes of a redirect
             raise self._refused("the host hides redirects")
         self._status = int(response.status)
-        content = await self._read(response, limit)
         fields = js.Array.from_(response.headers.entries()).to_py()
         headers = Headers.of(with_token_names((name, value) for name, value in fields))
+        reading = self._request.reading
+        looks = None if reading is None else reading.begin(self._status, headers)
+        content = await self._read(response, limit, looks)
         return Response(self._status, headers=headers, content=content, request=self._request)
 
     def abort(self) -> None:
@@ -135,7 +139,7 @@ class _Call:
         reason = f"connection lost: {code or 'the host gives no reason'}"
         return ConnectionLost(reason, sent=True, **facts)
 
-    async def _read(self, response: Any, limit: int) -> bytes:  # noqa: ANN401 - a Response of JavaScript
+    async def _read(self, response: Any, limit: int, looks: BodyReader | None) -> bytes:  # noqa: ANN401 - a Response of JavaScript
         if not response.body:
             return b""
         length = response.headers.get("content-length") or ""
@@ -154,6 +158,17 @@ class _Call:
             size += len(data)
             self._check(size, limit)
             pieces.append(data)
+            if looks is None:
+                continue
+            for content in looks.feed(data):
+                await self._answer(content)
+            if looks.over:
+                return b"".join(pieces)
+
+    async def _answer(self, content: bytes) -> None:
+        """Send what a reader of the response asks for, while the response is still coming."""
+        with suppress(JsException):  # the call itself goes on
+            await js.fetch(_fetchable(self._request.answering(content), self.controller.signal))
 
     def _check(self, size: int, limit: int) -> None:
         if size > limit:

@@ -8,11 +8,12 @@ drips restart the clock, and its connections can be used on one thread at a time
 
 from __future__ import annotations
 
-import io
 import ssl
 import time
-from collections.abc import Callable, Generator
-from typing import TypedDict, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypedDict
 
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.request import Request
@@ -28,28 +29,17 @@ from archal_lambda.errors import (
     ResponseTooLarge,
     TransportError,
 )
-from archal_lambda.transports._body import TooLarge, read_body
+from archal_lambda.transports._body import TooLarge
 from archal_lambda.transports._connection import Connection
-from archal_lambda.transports._http1 import (
-    Cut,
-    Head,
-    Malformed,
-    read_head,
-    read_usual,
-    write_request,
-)
+from archal_lambda.transports._exchange import converse
+from archal_lambda.transports._http1 import Cut, Malformed
 from archal_lambda.transports._pool import MAX_IDLE_SECONDS, ConnectionPool, idle_seconds
-from archal_lambda.transports._received import Received
 from archal_lambda.transports._steps import Steps, run
 from archal_lambda.transports._tls import Once, Trust, tls_context
 
 __all__ = ["UrllibTransport"]
 
-_T = TypeVar("_T")
-
-_PIECE = 65536  # bytes
 _NO_PROTOCOL = "no application protocol"  # in OpenSSL's words; Python has no name for this alert
-_FIRST = 16384  # bytes of a response that are looked at for the usual form
 
 
 class UrllibTransport:
@@ -89,7 +79,10 @@ class UrllibTransport:
             if kept is None:
                 yield from self._open(connection, base, deadline)
             connection.begin(deadline, timeout.read)
-            response, seconds = yield from self._converse(connection, request)
+            answer = None
+            if request.reading is not None:
+                answer = partial(self._answer, request, deadline, timeout)
+            response, hint = yield from converse(connection, request, self._max_bytes, answer)
         except (OSError, Malformed, Cut, TooLarge) as error:
             failure = _translated(error, connection, request)
             # Other errors quote what the peer said, and the frames of each contain parts of it.
@@ -98,13 +91,23 @@ class UrllibTransport:
             connection.close()
             raise
         else:
-            if seconds:
+            seconds = self._max_idle_seconds
+            if hint:
+                seconds = idle_seconds(hint, seconds)
+            if hint is not None and seconds:
                 self._idle.put(base.origin, connection, seconds)
             else:
                 connection.close()
             return response
         connection.close()
         raise failure from cause  # here, where nothing else stands behind it
+
+    def _answer(
+        self, request: Request, deadline: Deadline, timeout: Timeout, content: bytes
+    ) -> Steps[None]:
+        """Send what a reader of the response asks for, while the response is still coming."""
+        with suppress(TransportError):  # the call itself goes on
+            yield from self.steps(request.answering(content), deadline, timeout)
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""
@@ -116,88 +119,6 @@ class UrllibTransport:
         yield from connection.open(base.host, base.port)
         if trust is not None:
             yield from connection.secure(trust, base.host, base.origin)
-
-    def _converse(self, connection: Connection, request: Request) -> Steps[tuple[Response, float]]:
-        broken = False
-        try:
-            rest = connection.offer(write_request(request, _PIECE))
-            if rest:
-                yield from connection.write(rest)
-            if len(request.content) > _PIECE:
-                yield from connection.write(request.content[_PIECE:])
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-            # The peer stopped reading; it may have answered first, with a 413 for instance.
-            broken = True
-        connection.enter("headers")
-        first = yield from connection.receive(_FIRST)
-        usual = read_usual(first, request.method)
-        at_once, persistent, more = False, True, False
-        if usual is not None:
-            status, headers, start, end, hint = usual
-            if end <= len(first) and end - start <= self._max_bytes:
-                at_once, content, more = True, first[start:end], len(first) > end
-            else:
-                connection.enter("body")
-                content = yield from self._read_plain(connection, end - start, first[start:])
-        else:
-            head, content, more = yield from self._read_any(connection, request.method, first)
-            status, headers = head.status, head.headers
-            persistent, hint = head.persistent, head.hint
-        transfer = connection.transfer(at_once=at_once)
-        response = Response.of(status, headers, content, request, transfer, attempts=0)
-        if not persistent or broken or more or connection.leftover():
-            return response, 0.0
-        if hint is not None:
-            return response, idle_seconds(hint, self._max_idle_seconds)
-        return response, self._max_idle_seconds
-
-    def _read_plain(self, connection: Connection, length: int, first: bytes) -> Steps[bytes]:
-        """Read a body without any coding, and no byte more."""
-        if length > self._max_bytes:
-            raise TooLarge(self._max_bytes)
-        body = io.BytesIO()
-        left = length - body.write(first)
-        while left:
-            piece = yield from connection.receive(min(left, _PIECE))
-            if not piece:
-                raise Cut("the body is incomplete")
-            left -= body.write(piece)
-        return body.getvalue()
-
-    def _read_any(
-        self, connection: Connection, method: str, first: bytes
-    ) -> Steps[tuple[Head, bytes, bool]]:
-        received = Received()
-        received.feed(first)
-        head = yield from _fed(connection, received, read_head(received, method), None)
-        connection.enter("body")
-        body = io.BytesIO()
-        try:
-            pieces = read_body(head, received, self._max_bytes)
-            yield from _fed(connection, received, pieces, body)
-        except Malformed as error:
-            error.status = head.status
-            raise
-        return head, body.getvalue(), bool(received)
-
-
-def _fed(
-    connection: Connection,
-    received: Received,
-    reader: Generator[bytes | None, None, _T],
-    body: io.BytesIO | None,
-) -> Steps[_T]:
-    """Feed a reader what comes, as it asks for it, and keep what it gives."""
-    while True:
-        try:
-            piece = next(reader)
-        except StopIteration as stop:
-            result: _T = stop.value
-            return result
-        if piece is None:
-            received.feed((yield from connection.receive(_PIECE)))
-        elif body is not None:
-            body.write(piece)
 
 
 def _translated(error: Exception, connection: Connection, request: Request) -> TransportError:

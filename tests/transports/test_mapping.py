@@ -20,7 +20,7 @@ from archal_lambda.errors import (
     ResponseTooLarge,
     TransportError,
 )
-from archal_lambda.transports import _body, _http1, _urllib3
+from archal_lambda.transports import _body, _exchange, _http1
 from archal_lambda.transports._connection import Connection
 
 
@@ -92,7 +92,7 @@ def test_no_foreign_error_escapes(plain_site, monkeypatch, step, cls):
     if step == "connecting":
         monkeypatch.setattr(Connection, "open", fails)
     elif step == "writing":
-        monkeypatch.setattr(_urllib3, "write_request", fails)
+        monkeypatch.setattr(_exchange, "write_request", fails)
     else:
         monkeypatch.setattr(Connection, "receive", fails)
     error = here.fail(error=expected(cls, step))
