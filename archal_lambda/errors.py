@@ -329,56 +329,34 @@ class _FailedResponse(Protocol):
     """What the error of a status shows of its response; it is a `Response`, which this module must not know."""
 
     @property
-    def status_code(self) -> int:
-        """The status."""
-        ...
+    def status_code(self) -> int: ...
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """The header fields, in any case."""
-        ...
+    def headers(self) -> Mapping[str, str]: ...
 
     @property
-    def content(self) -> bytes:
-        """The body."""
-        ...
+    def content(self) -> bytes: ...
 
     @property
-    def text(self) -> str:
-        """The body as text."""
-        ...
+    def text(self) -> str: ...
 
     @property
-    def attempts(self) -> int:
-        """How often the request was sent."""
-        ...
+    def attempts(self) -> int: ...
 
     @property
-    def maybe_processed(self) -> bool:
-        """Whether an earlier attempt may have done what was asked."""
-        ...
+    def maybe_processed(self) -> bool: ...
 
     @property
-    def retry_after(self) -> float | None:
-        """Seconds of `Retry-After`."""
-        ...
+    def retry_after(self) -> float | None: ...
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON may be anything
-        """Decode the body as plain Python values."""
-        ...
+    def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
 
-    def decode(self, type: type[T]) -> T:  # noqa: A002 - as in Response
-        """Decode the body into a type."""
-        ...
+    def decode(self, type: type[T]) -> T: ...  # noqa: A002 - as in Response
 
     @property
-    def error_message(self) -> str:
-        """The words in which the failure is told, for logs."""
-        ...
+    def error_message(self) -> str: ...
 
-    def error_field(self, name: str) -> str | None:
-        """Read a string of the error envelope."""
-        ...
+    def error_field(self, name: str) -> str | None: ...
 
 
 class StatusError(ArchalError):

@@ -11,9 +11,10 @@ from typing import TypedDict, cast
 
 import msgspec
 
+from archal_lambda.core.headers import Headers, check_header, reserved_reason
 from archal_lambda.core.json import decode_plain
 from archal_lambda.core.patterns import lazy
-from archal_lambda.core.secrets import Secret, entry_name
+from archal_lambda.core.secrets import Secret, entry_name, guarded
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import ConfigurationError, DecodeError
 
@@ -21,6 +22,7 @@ __all__ = [
     "NAMES",
     "SettingsArguments",
     "TokenSecret",
+    "checked_route_headers",
     "host_of",
     "is_setting",
     "no_clones",
@@ -179,6 +181,21 @@ def _urls(env: Mapping[str, str], end: str) -> dict[str, str]:
             _check_url(name, url)
             urls[match[1].lower().replace("_", "-")] = url
     return urls
+
+
+@guarded
+def checked_route_headers(headers: Mapping[str, str]) -> Headers:
+    """Make headers of what goes with every call; a wrong one is named, never shown."""
+    for name, value in headers.items():
+        try:
+            check_header(name, value)
+        except ValueError:
+            problem: str | None = "is not a valid HTTP header"
+        else:
+            problem = None if name.lower().startswith("x-") else reserved_reason(name)
+        if problem:
+            raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
+    return Headers(headers)
 
 
 def _token_secret(env: Mapping[str, str]) -> TokenSecret | None:

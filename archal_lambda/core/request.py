@@ -10,17 +10,16 @@ from typing import Any, Self
 import msgspec
 
 from archal_lambda._version import __version__
+from archal_lambda.core.bodies import Reading, encode_body
 from archal_lambda.core.headers import (
     HeaderInput,
     Headers,
     check_header,
     check_headers,
 )
-from archal_lambda.core.json import encode_finite
-from archal_lambda.core.reading import Reading
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.timeouts import Timeout
-from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_form, encode_params
+from archal_lambda.core.url import BaseUrl, ParamsInput, check_target, encode_params
 from archal_lambda.core.values import Immutable
 
 __all__ = ["Request"]
@@ -125,7 +124,7 @@ class Request(Immutable, _RequestDraft, init=False):
                 more = encode_params(params)
                 query = f"{query}&{more}" if query and more else query or more
             draft.query = query
-            draft.content, content_type = _body(json, form, content)
+            draft.content, content_type = encode_body(json, form, content)
             checked = None if headers is None else check_headers(headers)
             draft.lines, draft._values = _complete(checked, token, content_type)  # noqa: SLF001 - a field of what it becomes
             draft._headers = None  # noqa: SLF001 - the same
@@ -191,37 +190,30 @@ class Request(Immutable, _RequestDraft, init=False):
     def completed(self, headers: HeaderInput) -> "Request":
         """Copy the request with further headers of the caller's, unless it has them already."""
         further = [pair for pair in check_headers(headers).pairs if pair[0] not in self.headers]
-        draft = self._draft()
-        draft.lines = Headers.of([*self.headers.pairs, *further]).lines
-        draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
-        return Request.seal(draft)
+        lines = Headers.of([*self.headers.pairs, *further]).lines
+        return self._copy(lines=lines, _values=None, _headers=None)
 
     def read_by(self, reading: Reading) -> "Request":
         """Copy the request as one whose response is looked at as it comes."""
-        draft = self._draft()
-        draft.reading = reading
-        return Request.seal(draft)
+        return self._copy(reading=reading)
 
     @guarded
     def answering(self, content: bytes) -> "Request":
         """Copy a prepared request as one to send while its response comes: the same but for the body."""
-        draft = self._draft()
-        draft.lines = self.lines.replace(_length(self.content), _length(content))
-        draft.content, draft.reading, draft._headers = content, None, None  # noqa: SLF001 - a field of what it becomes
-        return Request.seal(draft)
+        lines = self.lines.replace(_length(self.content), _length(content))
+        return self._copy(lines=lines, content=content, reading=None, _headers=None)
 
     @guarded
     def moved(self, path: str) -> "Request":
         """Copy the request as one for another path with its query; the request's own parameters are left out."""
-        draft = self._draft()
-        draft.path, draft.query = check_target(path)
-        return Request.seal(draft)
+        path, query = check_target(path)
+        return self._copy(path=path, query=query)
 
-    def _draft(self) -> Any:  # noqa: ANN401 - slots without types
+    def _copy(self, **changes: Any) -> "Request":  # noqa: ANN401 - fields, of any type
         new = _RequestDraft()
         for name in _RequestDraft.__slots__:
-            setattr(new, name, getattr(self, name))
-        return new
+            setattr(new, name, changes[name] if name in changes else getattr(self, name))
+        return Request.seal(new)
 
     def _fields(self) -> dict[str, Any]:
         base = None if self.base is None else str(self.base)
@@ -249,31 +241,6 @@ _remember: Callable[[Request, Headers], None] = vars(_RequestDraft)["_headers"].
 
 def _length(content: bytes) -> bytes:
     return f"Content-Length: {len(content)}\r\n".encode()
-
-
-def _typed(name: str) -> tuple[str, bytes]:
-    return name, f"Content-Type: {name}\r\n".encode()
-
-
-_JSON, _FORM = _typed("application/json"), _typed("application/x-www-form-urlencoded")
-
-
-def _body(
-    json: object, form: ParamsInput | None, content: bytes | str | None
-) -> tuple[bytes, tuple[str, bytes] | None]:
-    if (json is not None) + (form is not None) + (content is not None) > 1:
-        raise ValueError("give at most one of json, form and content")
-    if json is not None:
-        return encode_finite(json, what="json"), _JSON
-    if form is not None:
-        return encode_form(form).encode(), _FORM
-    if content is None:
-        return b"", None
-    if isinstance(content, str):
-        return content.encode(), None
-    if isinstance(content, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-        return bytes(content), None
-    raise TypeError("content must be bytes or a string")
 
 
 def _complete(

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from archal_lambda.core.environment import (
     TokenSecret,
+    checked_route_headers,
     host_of,
     no_clones,
     no_route,
@@ -21,7 +22,7 @@ from archal_lambda.core.environment import (
     rest_url_name,
     token_of,
 )
-from archal_lambda.core.headers import Headers, check_header, reserved_reason
+from archal_lambda.core.headers import Headers
 from archal_lambda.core.json import encode
 from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import Secret, entry_name, guarded
@@ -125,7 +126,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
         draft.mcp_config = mcp_config or None
         draft.token = None if token is None else token_of(token)
         draft.token_secret = token_secret if token is None else None
-        draft.route_headers = _check_route_headers(route_headers or {})
+        draft.route_headers = checked_route_headers(route_headers or {})
         if draft.token is not None and not draft.route_headers:
             # Archal OpenAPI 0.3.0, RouteAuthorization: the value carries the scheme.
             bearer = f"Bearer {draft.token.reveal()}"
@@ -306,19 +307,6 @@ def _check_types(*, token_secret: object, **mappings: object) -> None:
             raise ConfigurationError(name, "must be a mapping of names to strings")
     if token_secret is not None and not isinstance(token_secret, TokenSecret):
         raise ConfigurationError("token_secret", "must be a TokenSecret")
-
-
-def _check_route_headers(headers: Mapping[str, str]) -> Headers:
-    for name, value in headers.items():
-        try:
-            check_header(name, value)
-        except ValueError:
-            problem: str | None = "is not a valid HTTP header"
-        else:
-            problem = None if name.lower().startswith("x-") else reserved_reason(name)
-        if problem:
-            raise ConfigurationError("route_headers", f"{entry_name(name)}{problem}")
-    return Headers(headers)
 
 
 def _base_urls(argument: str, urls: Mapping[str, str] | None) -> Mapping[str, BaseUrl]:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from archal_lambda.core.bodies import Reading
 from archal_lambda.core.error_bodies import error_message
 from archal_lambda.core.flow import ClientOptions, Flow, exchange
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.reading import Reading
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.url import BaseUrl
@@ -114,7 +114,7 @@ def pages(server: Server, method: str, key: str) -> Flow[list[Any]]:
     cursors: set[str] = set()
     while True:
         result = yield from call(server, method, params)
-        items = result.get(key)
+        items: list[Any] | None = result.get(key)
         found.extend(items if isinstance(items, list) else [])
         cursor = result.get("nextCursor")
         if not isinstance(cursor, str):

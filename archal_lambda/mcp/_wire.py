@@ -169,4 +169,9 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
         message: object = decode_plain(data)
     except DecodeError:
         return None
-    return cast("dict[str, Any]", message) if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return None
+    found = cast("dict[str, Any]", message)
+    return (
+        found if found.get("jsonrpc") == "2.0" else None
+    )  # else it is an error page, or no message at all

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from archal_lambda.core.reading import BodyReader
+from archal_lambda.core.bodies import BodyReader
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.transports._body import TooLarge, read_body

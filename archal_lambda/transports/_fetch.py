@@ -18,8 +18,8 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, to_js
 
+from archal_lambda.core.bodies import BodyReader
 from archal_lambda.core.headers import Headers, with_token_names
-from archal_lambda.core.reading import BodyReader
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
 from archal_lambda.core.timeouts import Deadline, Timeout

@@ -28,6 +28,8 @@ MODULES = (
 )
 # Their hints name what is there on one host only, or costs a cold start too much to be imported for a hint.
 UNHINTED = {"archal_lambda.edge", "archal_lambda.powertools"}
+# What a hint of a clone names, and what is loaded when it is used.
+LATER = {"Mcp": archal_lambda.Mcp, "AsyncMcp": archal_lambda.AsyncMcp}
 
 
 def problems():
@@ -55,7 +57,9 @@ def _of_name(module, name, value):
         called = f"{where}: {getattr(part, '__qualname__', part)}"
         yield from _failing(called, "signature", lambda part=part: inspect.signature(part))
         if module not in UNHINTED:
-            yield from _failing(called, "hints", lambda part=part: typing.get_type_hints(part))
+            yield from _failing(
+                called, "hints", lambda part=part: typing.get_type_hints(part, localns=LATER)
+            )
     if isinstance(value, type) or inspect.isfunction(value):
         yield from _failing(where, "pickle", lambda: _pickled(value))
     if (

@@ -1,0 +1,103 @@
+"""Where a clone's MCP server is looked for, in which order, and what an error says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from archal_lambda import Clones, ConfigurationError, Settings
+
+GITHUB = {"github": "https://clone.test/github/api"}
+ROUTE = {"x-route-authorization": "Bearer t"}
+
+
+def variables(**more):
+    return {
+        "AGENT_CLONE_URLS": json.dumps(GITHUB),
+        "AGENT_ROUTE_HEADERS": json.dumps(ROUTE),
+        **more,
+    }
+
+
+def test_beside_the_rest_base_by_default():
+    assert Clones.from_env(variables())["github"].mcp.url == "https://clone.test/github/mcp"
+
+
+@pytest.mark.parametrize(
+    ("rest", "url"),
+    [
+        ("https://c.test/github/api/v3", "https://c.test/github/mcp"),
+        ("https://c.test/api", "https://c.test/mcp"),
+        ("http://127.0.0.1:8787/api/github/api", "http://127.0.0.1:8787/api/github/mcp"),
+    ],
+)
+def test_the_last_api_of_the_base_becomes_mcp(rest, url):
+    clones = Clones(Settings(clone_urls={"github": rest}, token="t"))
+    assert clones["github"].mcp.url == url
+
+
+def test_a_session_id_alone_is_enough():
+    clones = Clones(Settings(session_id="s1", token="t"))
+    assert clones["github"].mcp.url == "https://s1.clones.archal.ai/github/mcp"
+
+
+def test_a_variable_of_the_clones_own_goes_first(tmp_path):
+    config = tmp_path / "mcp.json"
+    config.write_text('{"mcpServers": {"github": {"url": "https://config.test/mcp"}}}')
+    env = variables(ARCHAL_MCP_CONFIG=str(config))
+    assert Clones.from_env(env)["github"].mcp.url == "https://config.test/mcp"
+    env["ARCHAL_GITHUB_MCP_URL"] = "https://own.test/a/b/tools"
+    assert Clones.from_env(env)["github"].mcp.url == "https://own.test/a/b/tools"
+
+
+def test_a_file_that_names_others_only_is_passed_over(tmp_path):
+    config = tmp_path / "mcp.json"
+    config.write_text('{"mcpServers": {"slack": {"command": "x"}}, "more": 1}')
+    clones = Clones.from_env(variables(ARCHAL_MCP_CONFIG=str(config)))
+    assert clones["github"].mcp.url == "https://clone.test/github/mcp"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "readable file"),
+        ("{", "mcpServers"),
+        ('{"mcpServers": {"github": {"url": 5}}}', "mcpServers"),
+        ('{"mcpServers": {"github": {"url": "http://public.test/"}}}', "must be https"),
+        ('{"mcpServers": {"github": {"url": "https://x:s3cr3t@c.test/mcp"}}}', "user info"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path, text, reason):
+    config = tmp_path / "mcp.json"
+    if text is not None:
+        config.write_text(text)
+    clones = Clones.from_env(variables(ARCHAL_MCP_CONFIG=str(config)))
+    with pytest.raises(ConfigurationError) as caught:
+        _ = clones["github"].mcp
+    assert caught.value.variable == "ARCHAL_MCP_CONFIG"
+    assert reason in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_bad_variable_is_named_when_the_settings_are_read():
+    with pytest.raises(ConfigurationError) as caught:
+        Clones.from_env(variables(ARCHAL_GITHUB_MCP_URL="ftp://x"))
+    assert caught.value.variable == "ARCHAL_GITHUB_MCP_URL"
+
+
+def test_an_error_says_what_was_looked_at():
+    clones = Clones(Settings(clone_urls={"github": "https://c.test/rest"}, token="t"))
+    with pytest.raises(ConfigurationError) as caught:
+        _ = clones["github"].mcp
+    assert caught.value.variable == "ARCHAL_GITHUB_MCP_URL"
+    for place in ("mcp_urls", "ARCHAL_GITHUB_MCP_URL", "ARCHAL_MCP_CONFIG", "/api"):
+        assert place in str(caught.value)
+
+
+def test_settings_keep_their_mcp_urls_as_variables():
+    settings = Settings(
+        clone_urls=GITHUB, mcp_urls={"github": "https://m.test/mcp"}, mcp_config="f", token="t"
+    )
+    read = Settings.from_env(settings.variables())
+    assert (read.mcp_urls, read.mcp_config) == (settings.mcp_urls, "f")
