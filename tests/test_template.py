@@ -17,6 +17,7 @@ TEMPLATE = ROOT / "template.yaml"
 # The event of each function, and its timeout.
 FUNCTIONS = {
     "Agent": ("agent", 300),
+    "McpAgent": ("mcp_agent", 300),
     "CreateRepo": ("create_repo", 20),
     "CreateRepoSnapStart": ("create_repo", 20),
     "DurableLifecycle": ("durable_lifecycle", 60),

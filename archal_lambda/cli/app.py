@@ -23,6 +23,7 @@ COMMANDS = {
     "harness": "Run a handler under the contract of `archal run`.",
     "invoke": "Run a handler once and print what it returns.",
     "local": "Run an offline Archal on this machine until Ctrl-C or SIGTERM.",
+    "mcp": "Use the tools of CLONE by MCP: list them, or call one.",
     "session": "Create, watch and stop hosted sessions.",
 }
 

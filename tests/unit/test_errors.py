@@ -38,6 +38,7 @@ SAMPLES = {
         f"{WHERE}the response is larger than 9 bytes{HOW}",
     ),
     errors.DecodeError: (errors.DecodeError("m", path="$.a"), "m at $.a"),
+    errors.McpError: (errors.McpError("m", code=-32602, detail="hunter2"), "m"),
     errors.PageLimitError: (
         errors.PageLimitError(9),
         "the list has more than 9 pages; max_pages sets another limit",

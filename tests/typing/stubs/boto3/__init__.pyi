@@ -1,0 +1,5 @@
+from typing import Any
+
+from botocore.config import Config
+
+def client(service_name: str, *, config: Config) -> Any: ...
