@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.mcp.rest import Rest
 
-__all__ = ["BadArgumentError", "Catalogue", "Json", "Tool", "ToolFailedError", "ToolResult"]
+__all__ = ["BadArgumentError", "Catalogue", "Json", "Tool", "ToolFailedError", "ToolResult", "text"]
 
 Json = dict[str, object]
 

@@ -14,14 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from archal_lambda.local.clones.mcp import accept, modern
-from archal_lambda.local.clones.mcp.messages import (
+from archal_lambda.local.clones.mcp.codes import (
     HANDSHAKE_VERSIONS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
-    Message,
-    RpcError,
-    parse,
 )
+from archal_lambda.local.clones.mcp.messages import Message, RpcError, parse
 from archal_lambda.local.clones.mcp.methods import Methods
 from archal_lambda.local.clones.mcp.rest import Rest
 

@@ -1,6 +1,6 @@
 """JSON-RPC as MCP uses it: what comes in, what goes out, and the errors in between.
 
-This module owns the codes and the reading of one message (MCP specification, basic). It must not know HTTP or any
+This module owns the reading of one message (MCP specification, basic). It must not know HTTP or any
 method.
 """
 
@@ -11,33 +11,9 @@ from typing import Literal, TypeVar
 import msgspec
 
 from archal_lambda.local.clones.mcp.catalogue import Json
+from archal_lambda.local.clones.mcp.codes import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
-__all__ = [
-    "HANDSHAKE_VERSIONS",
-    "HEADER_MISMATCH",
-    "INVALID_PARAMS",
-    "INVALID_REQUEST",
-    "METHOD_NOT_FOUND",
-    "MODERN_VERSIONS",
-    "PARSE_ERROR",
-    "RESOURCE_NOT_FOUND",
-    "UNSUPPORTED_VERSION",
-    "Message",
-    "RpcError",
-    "params_of",
-    "parse",
-]
-
-HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-MODERN_VERSIONS = ("2026-07-28",)
-
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-RESOURCE_NOT_FOUND = -32002  # until 2025-11-25; later it is a matter of the parameters
-HEADER_MISMATCH = -32020
-UNSUPPORTED_VERSION = -32022
+__all__ = ["Message", "RpcError", "params_of", "parse"]
 
 T = TypeVar("T")
 

@@ -18,16 +18,14 @@ from archal_lambda.local.clones.mcp.catalogue import (
     ToolResult,
     text,
 )
-from archal_lambda.local.clones.mcp.messages import (
+from archal_lambda.local.clones.mcp.codes import (
     HANDSHAKE_VERSIONS,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     MODERN_VERSIONS,
     RESOURCE_NOT_FOUND,
-    Message,
-    RpcError,
-    params_of,
 )
+from archal_lambda.local.clones.mcp.messages import Message, RpcError, params_of
 
 if TYPE_CHECKING:
     from archal_lambda.local.clones.mcp.rest import Rest

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.clones.mcp.messages import (
+from archal_lambda.local.clones.mcp.codes import (
     HANDSHAKE_VERSIONS,
     HEADER_MISMATCH,
     INVALID_PARAMS,
     MODERN_VERSIONS,
     UNSUPPORTED_VERSION,
-    Message,
-    RpcError,
 )
+from archal_lambda.local.clones.mcp.messages import Message, RpcError
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers

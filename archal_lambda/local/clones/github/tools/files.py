@@ -55,11 +55,15 @@ def _path(arguments: _GetFileContents | _FileArguments) -> str:
     )
 
 
+def _is_file(found: object) -> bool:
+    return isinstance(found, dict)  # a directory is the list of what is in it
+
+
 async def _get_file_contents(rest: Rest, arguments: _GetFileContents) -> ToolResult:
     ref = arguments.sha or arguments.ref or ""
     path = _path(arguments).rstrip("/")
     found = await ask(rest, "get file contents", "GET", path, query={"ref": ref})
-    if isinstance(found, list):
+    if not _is_file(found):
         return ToolResult.of(found)
     content = resources.contents(found["path"], base64.b64decode(found["content"]))
     kind = "text" if "text" in content else "binary"
@@ -81,7 +85,7 @@ async def _delete_file(rest: Rest, arguments: _FileArguments) -> ToolResult:
     query = {"ref": arguments.branch}
     found = await ask(rest, "get file contents", "GET", path, query=query)
     # A directory has no one blob; REST then says what is missing.
-    sha = {} if isinstance(found, list) else {"sha": found["sha"]}
+    sha = {"sha": found["sha"]} if _is_file(found) else {}
     body = given(arguments, "message", "branch") | sha
     return ToolResult.of(await ask(rest, "delete file", "DELETE", path, body=body))
 

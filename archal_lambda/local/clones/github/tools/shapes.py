@@ -11,7 +11,18 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Comment", "Issue", "Issues", "Label", "Labels", "Made", "Me", "PageInfo", "User"]
+__all__ = [
+    "Comment",
+    "Details",
+    "Issue",
+    "Issues",
+    "Label",
+    "Labels",
+    "Made",
+    "Me",
+    "PageInfo",
+    "User",
+]
 
 _Rest = dict[str, Any]  # JSON of the clone's REST, whose shapes its own tests hold
 
@@ -124,15 +135,11 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of(cls, data: _Rest) -> Issue:
         """Shorten an `issue`."""
         same: _Rest = {name: data[name] for name in cls.__struct_fields__ if name in data}
-        return cls(
-            **same
-            | {
-                "user": User.of(data["user"]),
-                "labels": [label["name"] for label in data["labels"]],
-                "assignees": [user["login"] for user in data["assignees"]],
-                "closed_by": data["closed_by"] and data["closed_by"]["login"],
-            }
-        )
+        same["user"] = User.of(data["user"])
+        same["labels"] = [label["name"] for label in data["labels"]]
+        same["assignees"] = [user["login"] for user in data["assignees"]]
+        same["closed_by"] = data["closed_by"] and data["closed_by"]["login"]
+        return cls(**same)
 
 
 class PageInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -167,4 +174,5 @@ class Comment(msgspec.Struct, frozen=True):
     def of(cls, data: _Rest) -> Comment:
         """Shorten an `issue-comment`."""
         same: _Rest = {name: data[name] for name in cls.__struct_fields__}
-        return cls(**same | {"user": User.of(data["user"])})
+        same["user"] = User.of(data["user"])
+        return cls(**same)
