@@ -107,9 +107,12 @@ def _offset(after: str | msgspec.UnsetType) -> int:
     if after is msgspec.UNSET:
         return 0
     try:
-        return int(base64.b64decode(after, validate=True).decode().removeprefix(_CURSOR))
+        offset = base64.b64decode(after, validate=True).decode("ascii").removeprefix(_CURSOR)
     except (binascii.Error, ValueError):
-        raise BadArgumentError("after is not a cursor of this list") from None
+        offset = ""
+    if not offset.isdecimal():
+        raise BadArgumentError("Not a cursor of this list - at `$.after`")
+    return int(offset)
 
 
 async def _get_issue(rest: Rest, arguments: IssueArguments) -> ToolResult:
