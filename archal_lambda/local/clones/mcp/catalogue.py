@@ -7,6 +7,7 @@ not know the wire, nor any single tool.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -97,6 +98,7 @@ class Catalogue:
     read: Callable[[Rest, str], Awaitable[Json | None]]
 
 
+@functools.cache  # a millisecond each, for every list of the tools
 def _schema(kind: type[msgspec.Struct]) -> Json:
     """Describe a Struct with an object at the root, as the protocol asks; what it refers to is below `$defs`."""
     _, components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
