@@ -99,7 +99,8 @@ def request_line(record: RecordedRequest) -> str:
     """Show a request in one line, without header, query or body."""
     seen = ""
     if record.clone is not None:
-        seen = f"  -> {record.clone}" if record.clone_saw else "  stopped at the route"
+        tool = f" {record.tool}" if record.tool else ""
+        seen = f"  -> {record.clone}{tool}" if record.clone_saw else "  stopped at the route"
     line = f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
     if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
         # `click.echo` takes the colour off where there is no terminal.

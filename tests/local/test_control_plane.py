@@ -59,7 +59,8 @@ def test_create_answers_200_with_the_whole_summary(archal, control):
         ["github"],
     )
     assert session["resolvedSeeds"] == {"github": "small-project"}
-    assert (session["mcp"], session["evidence"], session["runtimeProvider"]) == ({}, {}, "local")
+    assert session["mcp"] == {"github": base.removesuffix("api") + "mcp"}
+    assert (session["evidence"], session["runtimeProvider"]) == ({}, "local")
     assert session["scenarioId"] == "sc-1"
     assert [session[name] for name in ("batchId", "batchSuiteName", "endedAt", "lastError")] == [
         None

@@ -55,7 +55,8 @@ def test_the_route_token_is_checked_first(archal, session, headers):
     [
         ("{known}/github/api/user", (401, None), (403, "forbidden")),
         ("{known}/slack/api/x", (404, "clone_not_found"), (403, "forbidden")),
-        ("{known}/github/mcp", (404, "not_found"), (403, "forbidden")),
+        ("{known}/github/graphql", (404, "not_found"), (403, "forbidden")),
+        ("{known}/echo/mcp", (404, "not_found"), (403, "forbidden")),
         ("{known}/github", (404, "not_found"), (403, "forbidden")),
         ("{known}", (404, "clone_not_found"), (403, "forbidden")),
         ("ses-none/github/api/user", (404, "session_not_found"), (404, "session_not_found")),

@@ -34,6 +34,8 @@ class CloneKind:
     exhausted: Callable[
         [int, float], Response
     ]  # the service's own 429, from budget and epoch seconds
+    # From its REST application, which the tools ask; None for a clone without MCP.
+    mcp: Callable[[ASGIApp], ASGIApp] | None = None
     # Method and path template of each operation that is built, where that is known.
     routes: Sequence[tuple[str, str]] = ()
 
@@ -49,6 +51,7 @@ def catalogue(
             seeds=github.SEEDS,
             build=lambda base_url, seed: github.create_app(base_url, seed=seed, clock=clock),
             exhausted=github.rate_limited,
+            mcp=github.create_mcp,
             routes=github.ROUTES,
         )
     }

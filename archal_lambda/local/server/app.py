@@ -119,6 +119,7 @@ class Exchange:
     session_id: str | None = None
     clone: str | None = None
     clone_saw: SeenByClone | None = None
+    tool: str | None = None
 
     async def replay(self) -> Message:
         """Pass on the body, then whatever the connection says next."""
@@ -176,6 +177,7 @@ class FrontDoor:
             duration_ms=(time.perf_counter() - started) * 1000,
             received_headers=self._redactor.headers(scope["headers"]),
             clone_saw=exchange.clone_saw,
+            tool=exchange.tool,
         )
         try:
             self._on_record(record)

@@ -186,6 +186,23 @@ class LocalArchal:
         _check_clones([clone], known=self._clones)
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/api"
 
+    def mcp_url(self, clone: str) -> str:
+        """Give the MCP URL of a clone of the ready session.
+
+        Args:
+            clone: Clone id.
+
+        Returns:
+            The URL. The token goes into `x-route-authorization` or, where that header is missing, into `Authorization`.
+
+        Raises:
+            ConfigurationError: If the session has no such clone, or the clone has no MCP.
+        """
+        _check_clones([clone], known=self._clones)
+        if self._kinds[clone].mcp is None:
+            raise ConfigurationError("clone", f"{clone} has no MCP")
+        return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
+
     def __enter__(self) -> Self:
         return self.start()
 

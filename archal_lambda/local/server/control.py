@@ -195,7 +195,12 @@ class ControlPlane:
 
     def _summary(self, session: Session) -> dict[str, object]:
         bases = {name: self._proxy.base_url(session.id, name) for name in session.clones}
-        return session.summary(self._clock(), bases=bases)
+        mcp = {
+            name: self._proxy.mcp_url(session.id, name)
+            for name in session.clones
+            if self._kinds[name].mcp is not None
+        }
+        return session.summary(self._clock(), bases=bases, mcp=mcp)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

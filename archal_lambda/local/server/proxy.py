@@ -1,4 +1,4 @@
-"""The runtime proxy: `/runtime/{sessionId}/{cloneId}/api/{path}` for every verb.
+"""The runtime proxy: `/runtime/{sessionId}/{cloneId}/api/{path}` for every verb, and `…/mcp` beside it.
 
 This module owns the order of the checks (Archal docs, guides/direct-api-access) and the passing on of a request to its
 clone. It must not decode what it passes on: path, query, headers and body reach the clone as they were sent, except
@@ -36,15 +36,40 @@ if TYPE_CHECKING:
 __all__ = ["Proxy"]
 
 _ROUTE_HEADER = b"x-route-authorization"
+_API, _MCP = "api", "mcp"
+_DOORS = frozenset({_API, _MCP})
+_NOWHERE = (
+    "a clone's path begins with /runtime/{sessionId}/{cloneId}/api, or is …/mcp if it has MCP"
+)
 
 _logger = logging.getLogger("archal_lambda.local")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Address:
+    """What a path below `/runtime/` names; whether any of it exists is another matter."""
+
+    session_id: str
+    clone: str
+    door: str
+    path: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     session: Session
     kind: CloneKind
+    door: str
     path: bytes
+    token_header: bytes  # the one that Archal's token came in, which the clone must not see
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """The doors of one clone; all of them lead to the same state."""
+
+    api: ASGIApp
+    mcp: ASGIApp | None
 
 
 class Proxy:
@@ -66,7 +91,7 @@ class Proxy:
         self._kinds = kinds
         self._clock = clock
         self._redactor = redactor
-        self._running: dict[str, dict[str, ASGIApp]] = {}
+        self._running: dict[str, dict[str, _Running]] = {}
 
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one request below `/runtime/`."""
@@ -86,22 +111,32 @@ class Proxy:
         """Compose a clone's public base URL, without a trailing slash."""
         return f"{self._origin}/runtime/{session_id}/{clone}/api"
 
+    def mcp_url(self, session_id: str, clone: str) -> str:
+        """Compose a clone's MCP URL."""
+        return f"{self._origin}/runtime/{session_id}/{clone}/{_MCP}"
+
     def forget(self, session_id: str) -> None:
         """Drop the state of the clones of a session that has ended."""
         self._running.pop(session_id, None)
 
     def _admit(self, exchange: Exchange) -> _Target:
-        token = bearer(exchange.scope["headers"], _ROUTE_HEADER)
-        user = self._users.get(token or "")
+        address = _split(exchange.scope["raw_path"])
+        headers = exchange.scope["headers"]
+        token_header = _ROUTE_HEADER
+        if address.door == _MCP and not any(name == _ROUTE_HEADER for name, _ in headers):
+            token_header = b"authorization"  # as MCP clients send it, which know one credential
+        user = self._users.get(bearer(headers, token_header) or "")
         if user is None:
             raise unauthorized("x-route-authorization")
-        target = self._resolve(exchange, user)
+        target = self._resolve(exchange, user, address, token_header)
         if exchange.body is None:
             raise payload_too_large()
         return target
 
-    def _resolve(self, exchange: Exchange, user: str) -> _Target:
-        session_id, clone, path = _split(exchange.scope["raw_path"])
+    def _resolve(
+        self, exchange: Exchange, user: str, address: _Address, token_header: bytes
+    ) -> _Target:
+        session_id, clone = address.session_id, address.clone
         session = self._store.get(session_id)
         if session is None:
             raise ApiError(404, "session_not_found", "the session does not exist")
@@ -115,15 +150,20 @@ class Proxy:
         if clone not in session.clones:
             raise ApiError(404, "clone_not_found", "the session has no such clone")
         exchange.clone = clone
-        if path is None:
-            raise ApiError(
-                404, "not_found", "a clone's path begins with /runtime/{sessionId}/{cloneId}/api"
-            )
+        kind = self._kinds[clone]
+        if address.door not in _DOORS or (address.door == _MCP and kind.mcp is None):
+            raise ApiError(404, "not_found", _NOWHERE)
         if session.status(now) == "starting":
             wait = str(math.ceil(session.ready_at - now))
             headers = {"retry-after": wait}
             raise ApiError(503, "session_starting", "the session is starting", headers=headers)
-        return _Target(session=session, kind=self._kinds[clone], path=path)
+        return _Target(
+            session=session,
+            kind=kind,
+            door=address.door,
+            path=address.path,
+            token_header=token_header,
+        )
 
     async def _forward(self, exchange: Exchange, target: _Target) -> None:
         base = self.base_url(target.session.id, target.kind.id)
@@ -140,6 +180,7 @@ class Proxy:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                exchange.tool = scope["state"].get("tool")
                 headers = for_caller(message.get("headers", ()), host=target.kind.host, base=base)
                 message = {**message, "headers": headers}
             await exchange.send(message)
@@ -153,12 +194,14 @@ class Proxy:
             await envelope(failed)(exchange.scope, exchange.replay, exchange.send)
 
     def _clone(self, target: _Target, base: str) -> ASGIApp:
-        apps = self._running.setdefault(target.session.id, {})
-        if target.kind.id not in apps:
+        clones = self._running.setdefault(target.session.id, {})
+        kind = target.kind
+        if kind.id not in clones:
             self._sweep()
-            seed = target.session.seeds[target.kind.id]
-            apps[target.kind.id] = target.kind.build(base, seed)
-        return apps[target.kind.id]
+            api = kind.build(base, target.session.seeds[kind.id])
+            clones[kind.id] = _Running(api=api, mcp=None if kind.mcp is None else kind.mcp(api))
+        running = clones[kind.id]
+        return running.api if target.door == _API or running.mcp is None else running.mcp
 
     def _sweep(self) -> None:
         # Sessions end by time without anyone calling; their clones' memory is given back here.
@@ -169,19 +212,25 @@ class Proxy:
                 self.forget(session_id)
 
 
-def _split(raw_path: bytes) -> tuple[str, str, bytes | None]:
+def _split(raw_path: bytes) -> _Address:
     # Only the two ids are decoded; the clone's own path stays as the caller wrote it.
-    _, _, session_id, *rest = raw_path.split(b"/", 5)
-    clone = rest[0] if rest else b""
-    path: bytes | None = None
-    if len(rest) > 1 and rest[1] == b"api":
-        path = b"/" + (rest[2] if len(rest) > 2 else b"")  # noqa: PLR2004 - the fourth piece
-    return unquote(session_id.decode("ascii")), unquote(clone.decode("ascii")), path
+    _, _, *pieces = raw_path.split(b"/", 5)
+    session_id, clone, door, rest = [*pieces, b"", b"", b""][:4]
+    path = b"/" + rest
+    if door == _MCP.encode():  # below which there is nothing
+        path = b"/mcp" + (path if len(pieces) > 3 else b"")  # noqa: PLR2004 - the fourth piece
+    return _Address(
+        session_id=unquote(session_id.decode("ascii")),
+        clone=unquote(clone.decode("ascii")),
+        door=door.decode("ascii"),
+        path=path,
+    )
 
 
 def _clone_scope(exchange: Exchange, target: _Target) -> Scope:
     received = exchange.scope
     length = len(exchange.body or b"")
+    passed = [pair for pair in received["headers"] if pair[0] != target.token_header]
     return {
         "type": "http",
         "asgi": received["asgi"],
@@ -194,6 +243,6 @@ def _clone_scope(exchange: Exchange, target: _Target) -> Scope:
         "path": unquote(target.path.decode("ascii")),
         "raw_path": target.path,
         "query_string": received["query_string"],
-        "headers": for_clone(received["headers"], host=target.kind.host, length=length),
+        "headers": for_clone(passed, host=target.kind.host, length=length),
         "state": {},
     }

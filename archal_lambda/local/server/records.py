@@ -101,6 +101,7 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
         duration_ms: Milliseconds from the request's head to the beginning of the response.
         received_headers: What reached the proxy, sensitive values redacted.
         clone_saw: What reached the clone, or None if nothing did.
+        tool: The MCP tool that was called, or None for other requests and for tools that do not exist.
     """
 
     __module__ = "archal_lambda.local"
@@ -114,6 +115,7 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
     received_headers: _Headers
     clone_saw: SeenByClone | None
+    tool: str | None = None
 
     def __post_init__(self) -> None:
         _as_recorded(self, "received_headers")

@@ -54,8 +54,10 @@ class Session:
             return self.stopped_at
         return self.expires_at if now >= self.expires_at else None
 
-    def summary(self, now: float, *, bases: Mapping[str, str]) -> dict[str, object]:
-        """Render `SessionSummary` (Archal OpenAPI 0.3.0) from the base URLs of the clones."""
+    def summary(
+        self, now: float, *, bases: Mapping[str, str], mcp: Mapping[str, str]
+    ) -> dict[str, object]:
+        """Render `SessionSummary` (Archal OpenAPI 0.3.0) from the base and the MCP URLs of the clones."""
         ended_at = self.ended_at(now)
         return {
             "sessionId": self.id,
@@ -64,7 +66,7 @@ class Session:
             "cloneIds": self.clones,
             "endpoints": bases,
             "apiBaseUrls": bases,
-            "mcp": {},
+            "mcp": mcp,
             "resolvedSeeds": self.seeds,
             "evidence": {},
             "runtimeProvider": "local",

@@ -14,13 +14,14 @@ from archal_lambda.local.clones.github import contents, issues, labels, repos
 from archal_lambda.local.clones.github.call import Clone
 from archal_lambda.local.clones.github.http import create_router, rate_limited, routes_of
 from archal_lambda.local.clones.github.state import SEEDS, State, plant
+from archal_lambda.local.clones.github.tools import create_mcp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp
 
-__all__ = ["ROUTES", "SEEDS", "create_app", "rate_limited"]
+__all__ = ["ROUTES", "SEEDS", "create_app", "create_mcp", "rate_limited"]
 
 _TABLES = (repos.ROUTES, issues.ROUTES, labels.ROUTES, contents.ROUTES)
 _RESOURCES = [entry for table in _TABLES for entry in table]
