@@ -1,8 +1,8 @@
 """An agent with tools: a model on Amazon Bedrock calls a clone's tools by MCP until it has an answer.
 
-It reads `{"task": …, "model": …}` and returns `{"text": …, "calls": […]}`, with each call of the protocol and its status. The model
-is asked through one function of the shape of Bedrock's Converse API, so that another one, or a test's, can take its
-place. All of it is under the invocation's deadline.
+It reads `{"task": …}`, with a `"model"` if it is to be another one, and returns `{"text": …, "calls": […]}`, with each
+call of the protocol and its status. The model is asked through one function of the shape of Bedrock's Converse API, so
+that another one, or a test's, can take its place. All of it is under the invocation's deadline.
 """
 
 from __future__ import annotations

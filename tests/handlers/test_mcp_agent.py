@@ -89,7 +89,7 @@ def test_the_handler_returns_the_text_and_its_calls(peer, monkeypatch):
     monkeypatch.setattr(
         mcp_agent,
         "bedrock",
-        lambda _deadline: Model([use("add", {"a": 1, "b": 2})], [{"text": "3"}]),
+        lambda *_: Model([use("add", {"a": 1, "b": 2})], [{"text": "3"}]),
     )
     result = mcp_agent.handler({"task": "add"}, LocalContext())
     assert result["text"] == "3"
@@ -114,8 +114,7 @@ def test_bedrock_is_asked_for_the_model_under_the_time_that_is_left(monkeypatch)
     fake = types.ModuleType("boto3")
     fake.client = lambda name, config: made.append((name, config)) or Client()
     monkeypatch.setitem(sys.modules, "boto3", fake)
-    monkeypatch.setenv("ARCHAL_LAMBDA_MODEL_ID", "model-1")
-    converse = mcp_agent.bedrock(Deadline.after(30.0))
+    converse = mcp_agent.bedrock("model-1", Deadline.after(30.0))
     assert converse(messages=[]) == {"modelId": "model-1", "messages": []}
     ((name, config),) = made
     assert name == "bedrock-runtime"
