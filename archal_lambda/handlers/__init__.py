@@ -1,4 +1,4 @@
-"""Example handlers, one file each, made to be copied. `template.yaml` deploys six of them."""
+"""Example handlers, one file each, made to be copied. `template.yaml` deploys seven of them."""
 
 from __future__ import annotations
 

@@ -94,11 +94,18 @@ WRITERS = {"CreateRepo", "CreateRepoSnapStart", "ScenarioWorker"}
 
 
 def test_functions_may_read_one_secret_and_nothing_else(resources):
-    """Every policy of a function is the one for the token's secret, or a writer's for its table, where there is one."""
+    """Every policy of a function is the one for the token's secret, or a writer's for its table, where there is one.
+
+    McpAgent may ask a model besides.
+    """
     roles = resources("AWS::IAM::Role")
 
     for name in resources("AWS::Lambda::Function"):
-        policies = {p["Fn::If"][0]: p["Fn::If"][1:] for p in roles[f"{name}Role"]["Policies"]}
+        given = roles[f"{name}Role"]["Policies"]
+        always = [one["PolicyDocument"]["Statement"] for one in given if "Fn::If" not in one]
+        actions = [one["Action"] for (one,) in always]
+        assert actions == (["bedrock:InvokeModel"] if name == "McpAgent" else [])
+        policies = {p["Fn::If"][0]: p["Fn::If"][1:] for p in given if "Fn::If" in p}
         # Under SnapStart no secret can be read.
         secret = set() if name == "CreateRepoSnapStart" else {"HasSecret"}
         assert set(policies) == secret | ({"HasIdempotency"} if name in WRITERS else set())
