@@ -107,7 +107,8 @@ class Once:
 
         Args:
             work: Does it, and returns what JSON can hold.
-            key: What it is known by; not empty.
+            key: What it is known by, not empty. A table is one space of keys: put the kind of work in front of each,
+                as in `mail:4711`, where a table has several.
             context: The invocation's, for how long the key is locked at most.
             payload: What the key stands for, as JSON can hold it; another one is refused.
 
@@ -116,8 +117,15 @@ class Once:
 
         Raises:
             NotRunError: If it was not done.
+            ValueError: If the key is empty, or the payload is not what JSON can hold; nothing was done.
             Exception: What `work` raised.
         """
+        if not key:
+            raise ValueError("key must not be empty")
+        try:
+            json.dumps(payload)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError("payload must be what JSON can hold") from None
         errors = self._powertools.exceptions
         outcome: list[Callable[[], T]] = []
         call = self._powertools.idempotent_function(

@@ -194,7 +194,12 @@ def _flattened(key: str, value: object) -> Iterator[tuple[str, Any]]:
 def _split(url: str) -> tuple[SplitResult, int | None]:
     with suppress(ValueError):  # its message quotes the URL
         parts = urlsplit(url)
-        return parts, parts.port
+        _, bracket, behind = parts.netloc.rpartition("]")
+        if not bracket or behind[:1] in {
+            "",
+            ":",
+        }:  # else urlsplit takes what is behind an address for nothing
+            return parts, parts.port
     raise ValueError("must be a URL with a valid host and port")
 
 

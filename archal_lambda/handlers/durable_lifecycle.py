@@ -3,7 +3,7 @@
 It reads and returns the same. While the session starts, nothing runs and nothing is billed. What was done is
 checkpointed, so that after a crash Lambda goes on where it was: the session is created once, by a key made of the
 execution's ARN, and it is stopped whatever came before, for as long as it takes. Checkpoints hold the session's id,
-statuses and times, and the messages of errors; no header, URL or token.
+statuses and times, and the messages of errors, which may name the address of a call; no header and no token.
 
 The SDK runs the handler from its top each time, and takes the results of finished steps from the checkpoints. So
 whatever is not the same each time belongs into a step.

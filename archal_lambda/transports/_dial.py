@@ -73,13 +73,24 @@ def _race(
                 continue
         for sock in (yield Wait(tuple(trying), seconds, write=True)):
             reason = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if not reason:
+            if not reason and _is_connected(sock):
                 left()
                 return sock
+            if not reason:
+                continue
             failure = OSError(reason, os.strerror(reason))
             del trying[sock]
             sock.close()
     raise failure
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    # An event loop may be told of a socket that had the same number before a fork.
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _begin(address: Address, trying: dict[socket.socket, Address]) -> None:

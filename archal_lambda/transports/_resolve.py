@@ -30,7 +30,7 @@ def resolve(host: str, port: int, left: Callable[[], float]) -> Steps[list[Addre
 
     For an address nothing is asked of a resolver.
     """
-    seconds = left()
+    left()
     if _is_address(host):
         return _look_up(host, port)
     lookup = _shared(host, port)
@@ -38,8 +38,10 @@ def resolve(host: str, port: int, left: Callable[[], float]) -> Steps[list[Addre
     over, told = socket.socketpair()
     lookup.waiting.append(told)
     try:
-        if not lookup.is_over and not (yield Wait((over,), seconds)):
-            raise TimeoutError("the name was not resolved in time")
+        # Again and again, for an event loop may be told of a socket that had this number before a fork.
+        while not lookup.is_over:
+            if not (yield Wait((over,), left())):
+                raise TimeoutError("the name was not resolved in time")
     finally:
         over.close()
         with contextlib.suppress(

@@ -14,7 +14,7 @@ import select
 import socket
 from collections.abc import Sequence
 from itertools import count
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary, ref
 
 from archal_lambda.transports._steps import Wait, block
@@ -34,34 +34,44 @@ class Watch(Protocol):
         ...
 
 
+class _Waiting(NamedTuple):
+    found: _Found
+    socks: _Ready
+    numbers: list[int]  # kept, for a socket that is closed has none
+    at: float
+
+
 class EpollWatch:
-    """Waits with an epoll that the loop watches. It tells of a socket once, and is then asked for it again."""
+    """Waits with an epoll that the loop watches. It tells of a socket once, and is then asked for it again.
+
+    Whatever happens between two steps, such as a signal handler that raises, the next wait ends in time again.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._number = next(_numbers)
         self._epoll = select.epoll()
-        self._waiting: dict[int, tuple[_Found, Wait, float]] = {}  # by the number of the socket
-        self._due = (
-            math.inf
-        )  # when the earliest timer is; it is not kept, to which the loop is known
+        self._waiting: dict[int, _Waiting] = {}  # by the number of the socket
+        self._due = math.inf  # when the earliest timer is
+        self._timers: set[float] = set()  # not themselves, to which the loop is known
         loop.add_reader(self._epoll.fileno(), self._look)
 
     async def ready(self, wait: Wait) -> _Ready:
         """See `Watch`."""
         loop = asyncio.get_running_loop()
-        found: _Found = loop.create_future()
-        at = loop.time() + wait.seconds
-        for sock in wait.socks:
-            number = sock.fileno()
-            self._arm(number, wait)
-            self._waiting[number] = found, wait, at
-        wait.watch = self._number
-        if at < self._due:
-            self._set_timer(loop, at)
+        now = loop.time()
+        numbers = [sock.fileno() for sock in wait.socks]
+        waiting = _Waiting(loop.create_future(), wait.socks, numbers, now + wait.seconds)
         try:
-            return await found
+            for number in numbers:
+                self._waiting[number] = waiting
+                self._arm(number, wait)
+            wait.watch = self._number
+            # A time that is over is that of a timer that was interrupted.
+            if not now <= self._due <= waiting.at:
+                self._set_timer(loop, waiting.at)
+            return await waiting.found
         except BaseException:
-            self._forget(wait)
+            self._forget(waiting)
             raise
 
     def _arm(self, number: int, wait: Wait) -> None:
@@ -79,34 +89,44 @@ class EpollWatch:
 
     def _look(self) -> None:
         for number, _ in self._epoll.poll(0):
-            if number in self._waiting:
-                found, wait, _ = self._waiting[number]
-                self._settle(found, wait, [one for one in wait.socks if one.fileno() == number])
+            waiting = self._waiting.get(number)
+            if waiting is not None:
+                ready = [
+                    sock
+                    for sock, one in zip(waiting.socks, waiting.numbers, strict=True)
+                    if one == number
+                ]
+                self._settle(waiting, ready)
 
-    def _settle(self, found: _Found, wait: Wait, socks: _Ready) -> None:
-        self._forget(wait)
-        if not found.done():  # as one that was cancelled is
-            found.set_result(socks)
+    def _settle(self, waiting: _Waiting, ready: _Ready) -> None:
+        _settle(waiting.found, ready)
+        self._forget(waiting)
 
-    def _forget(self, wait: Wait) -> None:
-        for sock in wait.socks:
-            self._waiting.pop(sock.fileno(), None)
+    def _forget(self, waiting: _Waiting) -> None:
+        for number in waiting.numbers:
+            if self._waiting.get(number) is waiting:
+                del self._waiting[number]
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        if at not in self._timers:
+            loop.call_at(at, self._late, at)
+            self._timers.add(at)
         self._due = at
-        loop.call_at(at, self._late, at)
 
     def _late(self, due: float) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        for found, wait, at in list(self._waiting.values()):
-            if at <= now:
-                self._settle(found, wait, ())
+        self._timers.discard(due)
         if due == self._due:
             self._due = math.inf
-        earliest = min((at for _, _, at in self._waiting.values()), default=math.inf)
-        if earliest < self._due:
-            self._set_timer(loop, earliest)
+        try:
+            now = loop.time()
+            for waiting in list(self._waiting.values()):
+                if waiting.at <= now:
+                    self._settle(waiting, ())
+        finally:
+            earliest = min((waiting.at for waiting in self._waiting.values()), default=math.inf)
+            if earliest < self._due:
+                self._set_timer(loop, earliest)
 
 
 class ReaderWatch:

@@ -128,7 +128,7 @@ def parser(description, **defaults):
             choices=defaults["clients"],
             default=list(defaults["clients"]),
             metavar="CLIENT",
-            help=f"which clients: {', '.join(defaults['clients'])}; all by default",
+            help=f"which clients: {', '.join(defaults['clients'])}; by default those that the script is about",
         )
     return made
 

@@ -650,3 +650,16 @@ def test_what_is_stored_of_a_record(archal, table, tables):
     assert (item["status"], item["data"]) == ("COMPLETED", "null")
     assert "kept-out-of-the-table" not in json.dumps(item)
     assert abs(int(item["expiration"]) - time.time() - 4 * 24 * 3600) < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"key": ""}, "key"), ({"key": "k", "payload": {1}}, "payload")],
+    ids=["an empty key", "a payload that JSON cannot hold"],
+)
+def test_an_argument_that_cannot_be_used_is_named_and_nothing_is_done(table, arguments, named):
+    done = []
+    once = Once(table, keep_seconds=60, logger=create_repo.logger)
+    with pytest.raises(ValueError, match=f"^{named} must"):
+        once.run(lambda: done.append(1), context=LocalContext(), **arguments)
+    assert not done

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import random
+import socket
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.faults.server import FaultServer, answer, blackhole, drip, good, ho
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
 from archal_lambda.transports import _watch
+from archal_lambda.transports._steps import Wait
 
 BUDGET = 0.3  # seconds
 
@@ -285,3 +287,63 @@ def test_loops_of_several_threads_share_a_client(server, authority):
         thread.join()
     assert outcomes == [200] * 80
     asyncio.run(clones.close())
+
+
+def test_an_interrupted_timer_takes_no_other_calls_time_away():
+    """As by a signal handler that raises, in the middle of it."""
+    with FaultServer([read, hold]) as server:
+        clones = clones_at(server.origin, retry=RetryPolicy(attempts=1))
+
+        async def main():
+            async def late():
+                started = time.monotonic()
+                with pytest.raises(errors.RequestTimeout):
+                    await clones["svc"].get("/", timeout=BUDGET)
+                assert time.monotonic() - started < BUDGET + LATE
+
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda *_: None)
+            await late()
+            watch = _watch.watch_of(loop)
+            watch._due = (
+                loop.time() - 1.0
+            )  # what is left of one that was to set the next and did not
+            await late()
+
+        asyncio.run(main())
+
+
+def test_short_waits_beside_a_long_one_leave_no_timers():
+    with FaultServer([read, hold]) as server:
+        clones = clones_at(server.origin, retry=RetryPolicy(attempts=1))
+
+        async def main():
+            long = asyncio.create_task(clones["svc"].get("/long", timeout=900))
+            loop = asyncio.get_running_loop()
+            for _ in range(20):
+                with pytest.raises(errors.RequestTimeout):
+                    await clones["svc"].get("/short", timeout=0.02)
+            assert len([one for one in loop._scheduled if not one.cancelled()]) < 5
+            long.cancel()
+            await asyncio.gather(long, return_exceptions=True)
+            await clones.close()
+
+        asyncio.run(main())
+
+
+def test_a_socket_that_cannot_be_watched_leaves_nothing_behind(monkeypatch):
+    """An error of the kernel is the call's, and the loop does not spin."""
+
+    async def main():
+        watch = _watch.watch_of(asyncio.get_running_loop())
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            monkeypatch.setattr(watch, "_arm", fails)
+            with pytest.raises(OSError, match="no space"):
+                await watch.ready(Wait((ours, theirs), 5.0))
+        assert not watch._waiting
+
+    def fails(*_args):
+        raise OSError("no space")
+
+    asyncio.run(main())

@@ -232,6 +232,7 @@ BAD_BASES = {
     "must not contain a query or fragment": ["https://host?", "https://host/a?b=c", "https://host#", "https://host/a#b"],
     "must be a URL with a valid host and port": [
         "https://host:port", "https://host:99999", "https://host:-1", "https://[::1", "https://[zz]", "https://host:4_4",
+        "http://[::1].evil.com", "https://[::1]8443",
     ],
     "must not contain spaces, backslashes, control or non-ASCII": [
         " https://host", "https://host ", "https://ho st", "https://host\\evil", "https://host\n", "https://h\x00st", "https://h\xf6st",
