@@ -75,8 +75,7 @@ class Once:
     reserve: Final = 2 * _PHASE_SECONDS * _ATTEMPTS + 1.0
 
     def __init__(self, table: str, *, keep_seconds: int, logger: Logger) -> None:
-        # Here, for their cost: see above.
-        from aws_lambda_powertools.utilities import idempotency  # noqa: PLC0415
+        from aws_lambda_powertools.utilities import idempotency  # noqa: PLC0415 - for its cost, see above
 
         self._powertools: Any = idempotency
         self._layer = idempotency.DynamoDBPersistenceLayer(table, boto_config=_limits())

@@ -206,7 +206,7 @@ class AsyncClones(CloneCollection[AsyncClone]):
     def of(cls, settings: Settings, driver: AsyncDriver, options: ClientOptions) -> Self:
         """Make clients of ready parts, as `AsyncSessions.open` does; see the class."""
         made = object.__new__(cls)
-        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType] - of a generic class
         made._driver = driver
         return made
 

@@ -225,7 +225,7 @@ class Clones(CloneCollection[Clone]):
     def of(cls, settings: Settings, driver: Driver, options: ClientOptions) -> Self:
         """Make clients of ready parts, as `Sessions.open` does; see the class."""
         made = object.__new__(cls)
-        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType]
+        CloneCollection.__init__(made, settings, options)  # pyright: ignore[reportUnknownMemberType] - of a generic class
         made._driver = driver
         return made
 

@@ -96,7 +96,7 @@ class Headers(Immutable, _HeadersDraft, Mapping[str, str], init=False):
         draft._lines = lines  # noqa: SLF001 - the same
         draft._index = index  # noqa: SLF001 - the same
         draft.__class__ = cls  # as `seal` does; each call comes by here three times
-        return draft  # type: ignore[no-any-return]
+        return draft  # type: ignore[no-any-return]  # it is one now
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -132,7 +132,7 @@ class Request(Immutable, _RequestDraft, init=False):
             reason = "a lone surrogate in the path, parameters or body cannot be sent"
             raise ValueError(reason) from None  # the other error holds the whole text
         draft.__class__ = cls  # as `seal` does, which would take a call more
-        return draft  # type: ignore[no-any-return]
+        return draft  # type: ignore[no-any-return]  # it is one now
 
     @property
     def headers(self) -> Headers:
@@ -184,7 +184,7 @@ class Request(Immutable, _RequestDraft, init=False):
         draft.base, draft.lines, draft.reading = base, b"".join(lines), self.reading
         draft._values = draft._headers = None  # noqa: SLF001 - fields of what it becomes
         draft.__class__ = Request  # as above
-        return draft  # type: ignore[no-any-return]
+        return draft  # type: ignore[no-any-return]  # it is one now
 
     @guarded
     def completed(self, headers: HeaderInput) -> "Request":

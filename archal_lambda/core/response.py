@@ -138,7 +138,7 @@ class Response(Immutable, _ResponseDraft, init=False):
                 draft._credential = "authorization" in request.headers  # noqa: SLF001 - the same
         draft._body = None  # noqa: SLF001 - the same
         draft.__class__ = cls  # as `seal` does, which would take a call more
-        return draft  # type: ignore[no-any-return]
+        return draft  # type: ignore[no-any-return]  # it is one now
 
     def concluded(self, *, attempts: int, elapsed: float, maybe_processed: bool) -> "Response":
         """Make the response of one attempt that of a whole call."""
@@ -154,7 +154,7 @@ class Response(Immutable, _ResponseDraft, init=False):
         draft._credential, draft._body = self._credential, self._body  # noqa: SLF001 - as above
         draft.attempts, draft.elapsed, draft.maybe_processed = attempts, elapsed, maybe_processed
         draft.__class__ = Response  # as above
-        return draft  # type: ignore[no-any-return]
+        return draft  # type: ignore[no-any-return]  # it is one now
 
     @property
     def is_success(self) -> bool:

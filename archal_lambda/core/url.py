@@ -194,11 +194,9 @@ def _flattened(key: str, value: object) -> Iterator[tuple[str, Any]]:
 def _split(url: str) -> tuple[SplitResult, int | None]:
     with suppress(ValueError):  # its message quotes the URL
         parts = urlsplit(url)
+        # Of what is behind an address in brackets, urlsplit takes anything for nothing.
         _, bracket, behind = parts.netloc.rpartition("]")
-        if not bracket or behind[:1] in {
-            "",
-            ":",
-        }:  # else urlsplit takes what is behind an address for nothing
+        if not (bracket and behind) or behind.startswith(":"):
             return parts, parts.port
     raise ValueError("must be a URL with a valid host and port")
 

@@ -90,6 +90,6 @@ def checked_pairs(
     """Read what a caller gave as the argument `what`; a text is not taken for pairs of characters."""
     given = cast("Any", items)  # users err
     pairs: list[Any] = list(pairs_of(given)) if hasattr(given, "__iter__") else [given]
-    if all(isinstance(one, tuple | list) and len(cast("list[Any]", one)) == 2 for one in pairs):  # noqa: PLR2004
+    if all(isinstance(one, tuple | list) and len(cast("list[Any]", one)) == 2 for one in pairs):  # noqa: PLR2004 - a pair
         return pairs
     raise TypeError(f"{what} must be a mapping, or pairs of a name and a value")

@@ -28,7 +28,7 @@ if TYPE_CHECKING or "emscripten" not in sys.platform:
     # First, for the urllib3 below it. CPython's stack is in pieces of 16 kB, and at the end of one each call maps the
     # next and each return unmaps it: with three more modules above them, urllib3's regular expressions were compiled
     # just there, which took a tenth of the import.
-    from archal_lambda.transports import _tls  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    from archal_lambda.transports import _tls  # noqa: F401 - as above  # pyright: ignore[reportUnusedImport] - the same
     from archal_lambda.transports._gather import gather
     from archal_lambda.transports._urllib3 import UrllibTransport as BlockingTransport
 else:

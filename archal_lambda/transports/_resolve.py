@@ -30,7 +30,7 @@ def resolve(host: str, port: int, left: Callable[[], float]) -> Steps[list[Addre
 
     For an address nothing is asked of a resolver.
     """
-    left()
+    left()  # raises if there is none
     if _is_address(host):
         return _look_up(host, port)
     lookup = _shared(host, port)
