@@ -31,10 +31,10 @@ def mcp(context: click.Context, clone: str, timeout: float) -> None:
     context.obj = clones[clone].mcp
 
 
-@mcp.command()
+@mcp.command("tools")
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known of each, as JSON.")
 @click.pass_obj
-def tools(client: Mcp, *, as_json: bool) -> None:
+def _tools(client: Mcp, *, as_json: bool) -> None:
     """List the tools, a line each."""
     found = client.tools()
     if as_json:
@@ -46,11 +46,11 @@ def tools(client: Mcp, *, as_json: bool) -> None:
         click.echo(f"{tool.name:{width}}  {line}".rstrip())
 
 
-@mcp.command()
+@mcp.command("call")
 @click.argument("name")
 @click.argument("arguments", default="{}")
 @click.pass_obj
-def call(client: Mcp, name: str, arguments: str) -> int:
+def _call(client: Mcp, name: str, arguments: str) -> int:
     """Call the tool NAME with ARGUMENTS, a JSON object, or - to read it from stdin.
 
     Prints the structured result, or else the text. Exits with 1 if the tool failed.

@@ -137,8 +137,11 @@ def _post(
 
     def begin(_: int, headers: Headers) -> Answer | None:
         answer = Answer(number, headers, progress)
-        answers.append(answer)
-        return answer if answer.is_stream else None
+        if answer.is_stream:
+            answers[:] = [answer]
+            return answer
+        answers.clear()
+        return None
 
     content = message_of(era, method, params, number, progress=progress is not None)
     name = params.get("name") or params.get("uri") or ""
@@ -150,10 +153,11 @@ def _post(
     response = yield from exchange(
         request, server.base, server.options, server.jitter, server.clone, server.known
     )
-    answer = answers[-1] if answers and answers[-1].message else None
-    if answer is None:  # it is one body, or the transport is not ours
-        answer = Answer(number, response.headers, progress)
-        answer.end(response.content)
+    if answers:
+        answers[0].end(b"")
+        return response, answers[0].message
+    answer = Answer(number, response.headers, progress)  # it is one body, or the transport is not ours
+    answer.end(response.content)
     return response, answer.message
 
 

@@ -134,7 +134,7 @@ class Answer:
         return replies
 
     def end(self, content: bytes) -> None:
-        """Look at a whole body, of which nothing was looked at before."""
+        """Look at the rest of a body, which of one that is no stream is all of it."""
         if self._events is not None:
             self.feed(content + b"\n\n")
         elif (message := _decoded(content)) is not None:

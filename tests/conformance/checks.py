@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import traceback
 
-from conformance import check_clients, check_exchanges, check_limits
+from conformance import check_clients, check_exchanges, check_limits, check_mcp
 
 CHECKS = {
     name: value
-    for module in (check_exchanges, check_limits, check_clients)
+    for module in (check_exchanges, check_limits, check_clients, check_mcp)
     for name, value in vars(module).items()
     if name.startswith(("check_", "only_async_"))
 }

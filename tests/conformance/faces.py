@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 SENDING = {
+    "call",
     "check",
     "close",
     "create",
@@ -15,12 +16,17 @@ SENDING = {
     "list",
     "patch",
     "post",
+    "prompt",
+    "prompts",
     "put",
+    "read",
     "request",
+    "resources",
     "send",
+    "tools",
     "wait_until_running",
 }
-OURS = ("Clones", "Clone", "ArchalClient", "Sessions", "HostedSession")
+OURS = ("Clones", "Clone", "ArchalClient", "Sessions", "HostedSession", "Mcp")
 
 
 class Face:

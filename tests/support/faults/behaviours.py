@@ -206,6 +206,56 @@ def pages(conn, received, key):
     conn.send(body([{"number": 2 * number - 1}, {"number": 2 * number}], headers=headers))
 
 
+def mcp_stream(conn, received, _key):
+    """MCP, stateless: a stream with all that may be in one, which stays open after the answer."""
+    message = json.loads(received.body)
+    if "method" not in message:
+        conn.send(answer(status="202 Accepted"))
+        return
+    progress = {"progressToken": message["id"], "progress": 1, "total": 2}
+    other = {"jsonrpc": "2.0", "id": f"{message['id']}", "result": {"content": []}}
+    found = {"content": [{"type": "text", "text": "wörd"}], "structuredContent": {"total": 7}}
+    messages = [
+        {"jsonrpc": "2.0", "id": "ours", "method": "ping"},
+        {"jsonrpc": "2.0", "method": "notifications/progress", "params": progress},
+        other,
+        {"jsonrpc": "2.0", "id": message["id"], "result": found},
+    ]
+    stream = "\ufeff: hello\r\n" + "".join(f"data: {json.dumps(one)}\r\n\r\n" for one in messages)
+    conn.send(PIECES.replace(b"OK", b"OK\r\nContent-Type: text/event-stream", 1))
+    whole = stream.encode()
+    for piece in (whole[at : at + 50] for at in range(0, len(whole), 50)):
+        conn.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    conn.drain()
+
+
+def mcp_stalled(conn, _received, _key):
+    conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    conn.drip(b": ping\n\n" * 900, 0.02)
+
+
+def mcp_of_old(conn, received, key):
+    """MCP of the handshake era; its first session is lost after one call."""
+    message = json.loads(received.body)
+    method, number = message["method"], message.get("id")
+    session = received.header("mcp-session-id")
+    opened = sum(b'"initialize"' in one.body for one in with_key(conn.server, key))
+    if method == "initialize":
+        headers = [f"Mcp-Session-Id: {key}-{opened}"]
+        agreed = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {}}
+        conn.send(body({"jsonrpc": "2.0", "id": number, "result": agreed}, headers=headers))
+    elif number is None:
+        conn.send(answer(status="202 Accepted"))
+    elif session is None:
+        conn.send(answer(b"Bad Request: no session", status="400 Bad Request"))
+    elif session == f"{key}-1" and message["params"]["arguments"]["n"] > 1:
+        conn.send(body({"error": "session not found"}, status="404 Not Found"))
+    else:
+        said = json.dumps(message["params"]["arguments"])
+        result = {"content": [{"type": "text", "text": said}]}
+        conn.send(body({"jsonrpc": "2.0", "id": number, "result": result}))
+
+
 def sessions(conn, received, _key):
     """Control plane: the first try of each creation fails."""
     key = received.header("idempotency-key")
@@ -232,6 +282,9 @@ BEHAVIOURS = {
     "many-fields": many_fields,
     "lost": lost,
     "lost-once": lost_once,
+    "mcp-of-old": mcp_of_old,
+    "mcp-stalled": mcp_stalled,
+    "mcp-stream": mcp_stream,
     "pages": pages,
     "raw": raw,
     "redirect": redirect,
