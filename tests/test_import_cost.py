@@ -65,7 +65,10 @@ def loaded(statement):
             "from archal_lambda.testing import LocalContext",
             (HEAVY | NETWORK | CORE | PARTS | {"uuid"}) - {"archal_lambda.testing"},
         ),
-        ("from archal_lambda import Clones", HEAVY | PARTS | {"archal_lambda.clients.aio"}),
+        (
+            "from archal_lambda import Clones",
+            HEAVY | PARTS | {"archal_lambda.clients.aio", "archal_lambda.mcp"},
+        ),
         ("from archal_lambda import ArchalClient", HEAVY | PARTS),
         (
             "from archal_lambda import AsyncClones",
@@ -82,6 +85,19 @@ def test_what_an_import_leaves_out(statement, never):
     modules = loaded(statement)
     assert "archal_lambda" in modules
     assert not modules & never
+
+
+@pytest.mark.parametrize("client", ["Clones", "AsyncClones"])
+def test_what_mcp_adds(client):
+    """Its own modules, and no other: a clone that is not used by MCP pays for none of them."""
+    made = (
+        f"from archal_lambda import {client}, Settings; settings = Settings(token='t', "
+        f"clone_urls={{'svc': 'http://127.0.0.1/svc/api'}}); clone = {client}(settings)['svc']"
+    )
+    added = loaded(f"{made}; clone.mcp") - loaded(made)
+
+    assert added
+    assert {name for name in added if not name.startswith("archal_lambda.mcp")} == set()
 
 
 # Of botocore, Powertools loads the outermost package for a look.

@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     operation: str
     """What the call does, in words for a `CallRecord`."""
     begin: Callable[[int, Headers], BodyReader | None]
-    """Makes a reader of a response by its status and headers; None leaves the body alone."""
+    """Makes a reader of a response by its status and headers, anew if it is asked again; None leaves the body alone."""
 
 
 def _typed(name: str) -> tuple[str, bytes]:

@@ -156,7 +156,9 @@ def _post(
     if answers:
         answers[0].end(b"")
         return response, answers[0].message
-    answer = Answer(number, response.headers, progress)  # it is one body, or the transport is not ours
+    answer = Answer(
+        number, response.headers, progress
+    )  # it is one body, or the transport is not ours
     answer.end(response.content)
     return response, answer.message
 

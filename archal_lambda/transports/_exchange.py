@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from archal_lambda.core.bodies import BodyReader
+from archal_lambda.core.headers import Headers
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.transports._body import TooLarge, read_body
@@ -57,7 +58,7 @@ def converse(
     first = yield from connection.receive(_FIRST)
     usual = read_usual(first, request.method)
     at_once, persistent, more = False, True, False
-    if usual is not None and answer is None:
+    if usual is not None and _reader(request, usual[0], usual[1]) is None:
         status, headers, start, end, hint = usual
         if end <= len(first) and end - start <= limit:
             at_once, content, more = True, first[start:end], len(first) > end
@@ -97,7 +98,7 @@ def _read_any(
     head = yield from _fed(connection, received, read_head(received, request.method), None)
     connection.enter("body")
     body = io.BytesIO()
-    reader = None if request.reading is None else request.reading.begin(head.status, head.headers)
+    reader = _reader(request, head.status, head.headers)
     try:
         pieces = read_body(head, received, limit)
         if reader is None or answer is None:
@@ -109,6 +110,10 @@ def _read_any(
         raise
     # What a reader no longer needs is still to come.
     return head, body.getvalue(), bool(received) or (reader is not None and reader.over)
+
+
+def _reader(request: Request, status: int, headers: Headers) -> BodyReader | None:
+    return None if request.reading is None else request.reading.begin(status, headers)
 
 
 def _fed(

@@ -14,11 +14,9 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from pathlib import Path
 
@@ -58,33 +56,7 @@ BODY = {"description": "A repository to measure with.", "private": True}
 
 def imports(rounds):
     """Measure whole processes: {name: {wall, cpu, ratio}}, seconds."""
-    found = {}
-    with tempfile.TemporaryDirectory() as cache:
-        environ = os.environ | {"PYTHONPYCACHEPREFIX": cache}
-        environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-        def take(statement):
-            started = time.perf_counter()
-            process = subprocess.Popen([sys.executable, "-c", statement], env=environ)
-            _, code, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(code)
-            wall = time.perf_counter() - started
-            return {
-                "wall": wall,
-                "cpu": usage.ru_utime + usage.ru_stime,
-                "code": process.returncode,
-            }
-
-        measures = {name: lambda code=code: take(code) for name, code in IMPORTS.items()}
-        ready = {name: one for name, one in measures.items() if one()["code"] == 0}  # and compiled
-        taken = measure.interleaved(ready, rounds)
-    for name, results in taken.items():
-        found[name] = {field: measure.median(results, field) for field in ("wall", "cpu")}
-        # Of each round the ratio, so that a slow moment of the machine is in both of its parts.
-        for field in ("wall", "cpu"):
-            pairs = zip(results, taken[BASE], strict=True)
-            ratios = [one[field] / base[field] for one, base in pairs]
-            found[name][f"{field}_ratio"] = statistics.median(ratios)
+    found = measure.imports(IMPORTS, rounds, base=BASE)
     measure.table(
         "Imports, whole process",
         ["import", "wall ms", "CPU ms", f"wall / {BASE}", f"CPU / {BASE}"],

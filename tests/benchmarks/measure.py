@@ -11,6 +11,8 @@ import select
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +28,7 @@ DISTRIBUTIONS = (
     "httpx",
     "aiohttp",
     "botocore",
+    "mcp",
     "pycurl",
     "pyreqwest",
     "pydantic",
@@ -141,6 +144,35 @@ def interleaved(measures, rounds):
         for name, take in turns[number % len(turns) :] + turns[: number % len(turns)]:
             results[name].append(take())
     return results
+
+
+def imports(statements, rounds, *, base):
+    """Measure whole processes that run statements: {name: {wall, cpu: seconds; and their ratio to those of `base`}}."""
+    with tempfile.TemporaryDirectory() as cache:
+        environ = os.environ | {"PYTHONPYCACHEPREFIX": cache}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+        def take(statement):
+            started = time.perf_counter()
+            process = subprocess.Popen([sys.executable, "-c", statement], env=environ)
+            _, code, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(code)
+            wall = time.perf_counter() - started
+            cpu = usage.ru_utime + usage.ru_stime
+            return {"wall": wall, "cpu": cpu, "code": process.returncode}
+
+        measures = {name: lambda code=code: take(code) for name, code in statements.items()}
+        ready = {name: one for name, one in measures.items() if one()["code"] == 0}  # and compiled
+        taken = interleaved(ready, rounds)
+    found = {}
+    for name, results in taken.items():
+        found[name] = {field: median(results, field) for field in ("wall", "cpu")}
+        # Of each round the ratio, so that a slow moment of the machine is in both of its parts.
+        for field in ("wall", "cpu"):
+            pairs = zip(results, taken[base], strict=True)
+            ratios = [one[field] / of[field] for one, of in pairs]
+            found[name][f"{field}_ratio"] = statistics.median(ratios)
+    return found
 
 
 def median(results, field):

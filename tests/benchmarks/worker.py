@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-import os
 import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import commands
 from clients import CLIENTS, GATHER
 from peers import WIDEST, Site
 
@@ -66,22 +65,15 @@ class Session:
         self._client = Client(self._name, Site(origin, ca_file, timeout))
 
     def calls(self, path, count):
-        return timed(lambda: self._client.calls(path, count))
+        return commands.timed(lambda: self._client.calls(path, count))
 
     def fan(self, path, count):
-        return timed(lambda: self._client.fan(path, count))
+        return commands.timed(lambda: self._client.fan(path, count))
 
     def fault(self, path, size=None):
         """Make one call, however it ends."""
-        content, outcome = None if size is None else b"x" * size, ["no error"]
-
-        def call():
-            try:
-                self._client.calls(path, 1, content)
-            except Exception as error:  # noqa: BLE001 - whatever it raises is what is told
-                outcome[0] = type(error).__name__
-
-        return timed(call) | {"outcome": outcome[0]}
+        content = None if size is None else b"x" * size
+        return commands.outcome_of(lambda: self._client.calls(path, 1, content))
 
     def hang_resolver(self):
         socket.getaddrinfo = lambda *_args, **_options: time.sleep(HANG)
@@ -105,24 +97,5 @@ def status(field):
     return int(lines[field].split()[0]) * 1024
 
 
-def timed(do):
-    """Do something; give the seconds of CPU of the whole process, and of the clock."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    do()
-    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-
-
-def main():
-    """Read commands as JSON, one a line, and answer each with a line."""
-    out = os.fdopen(os.dup(1), "w")
-    # What a client prints, such as log lines, goes nowhere, at the price it has.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    session = Session(sys.argv[1])
-    for line in sys.stdin:
-        command = json.loads(line)
-        result = getattr(session, command.pop("do"))(**command)
-        print(json.dumps(result or {}), file=out, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    commands.obey(Session(sys.argv[1]))
