@@ -216,7 +216,8 @@ def settings_of(session: Session, settings: Settings) -> Settings:
     """Make the settings for calls to a running session's clones, from those of the control plane."""
     urls = {**session.endpoints, **session.api_base_urls}
     ready = {clone: urls[clone] for clone in session.clone_ids if clone in urls}
-    return settings.of_session(session.session_id, ready, session.mcp)
+    tools = {clone: url for clone, url in session.mcp.items() if clone in ready and url}
+    return settings.of_session(session.session_id, ready, tools)
 
 
 def _session_path(session_id: str) -> str:

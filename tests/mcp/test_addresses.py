@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
-from archal_lambda import Clones, ConfigurationError, Settings
+from archal_lambda import Clones, ConfigurationError, Session, Settings
+from archal_lambda.core.control_plane import settings_of
 
 GITHUB = {"github": "https://clone.test/github/api"}
 ROUTE = {"x-route-authorization": "Bearer t"}
@@ -40,6 +42,23 @@ def test_the_last_api_of_the_base_becomes_mcp(rest, url):
 def test_a_session_id_alone_is_enough():
     clones = Clones(Settings(session_id="s1", token="t"))
     assert clones["github"].mcp.url == "https://s1.clones.archal.ai/github/mcp"
+
+
+def test_a_sessions_own_map_goes_first():
+    document = {
+        "sessionId": "s1",
+        "status": "running",
+        "cloneIds": ["github", "slack"],
+        "apiBaseUrls": GITHUB | {"slack": "https://clone.test/slack/api"},
+        "mcp": {"github": "https://tools.test/s1/github", "slack": "", "other": "not a URL"},
+        "createdAt": "2026-01-02T03:04:05Z",
+        "expiresAt": "2026-01-02T03:34:05Z",
+    }
+    session = msgspec.convert(document, Session, strict=False)
+    before = Settings(mcp_urls={"github": "https://before.test/mcp"}, token="t")
+    clones = Clones(settings_of(session, before))
+    assert clones["github"].mcp.url == "https://tools.test/s1/github"
+    assert clones["slack"].mcp.url == "https://clone.test/slack/mcp"
 
 
 def test_a_variable_of_the_clones_own_goes_first(tmp_path):

@@ -16,7 +16,14 @@ from packaging.utils import canonicalize_name
 from support import supply
 from support.sam import tools
 
-HANDLERS = ("agent", "create_repo", "scenario_worker", "session_lifecycle", "session_sweeper")
+HANDLERS = (
+    "agent",
+    "create_repo",
+    "mcp_agent",
+    "scenario_worker",
+    "session_lifecycle",
+    "session_sweeper",
+)
 DISTRIBUTIONS = ("aws_lambda_powertools", "jmespath", "msgspec", "typing_extensions", "urllib3")
 # The function that needs more, and what that is: distribution to top-level name.
 DURABLE = "DurableLifecycle"
