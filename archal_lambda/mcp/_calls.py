@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from archal_lambda.core.flow import Flow
 from archal_lambda.core.json import decode, encode
 from archal_lambda.errors import DecodeError, McpError
-from archal_lambda.mcp._flow import Progress, Server, call, pages
+from archal_lambda.mcp._flow import Progress, call, pages
+from archal_lambda.mcp._servers import Server
 from archal_lambda.mcp.values import (
     Prompt,
     PromptResult,

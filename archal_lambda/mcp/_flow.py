@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from itertools import count
-from typing import Any, NamedTuple, TypeVar, cast
-
-import msgspec
+from typing import Any, NamedTuple, cast
 
 from archal_lambda.core.bodies import Reading
 from archal_lambda.core.error_bodies import error_message
-from archal_lambda.core.flow import ClientOptions, Flow, exchange
+from archal_lambda.core.flow import Flow, exchange
 from archal_lambda.core.headers import Headers
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
-from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import McpError
-from archal_lambda.mcp._mirrored import Wishes, mirrored, wishes
+from archal_lambda.mcp._mirrored import mirrored, wishes
+from archal_lambda.mcp._servers import Server, learnt_of
 from archal_lambda.mcp._wire import (
     CLIENT,
     HANDSHAKES,
@@ -34,13 +32,11 @@ from archal_lambda.mcp._wire import (
     message_of,
 )
 
-__all__ = ["Progress", "Server", "call", "pages"]
+__all__ = ["Progress", "call", "pages"]
 
 Progress = Callable[[float, "float | None"], object]
-R = TypeVar("R")
 
 _MAX_PAGES = 1000
-_MAX_REMEMBERED = 256  # servers
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
 _HEADER_MISMATCH = -32020
@@ -50,28 +46,6 @@ _REFUSALS = frozenset({-32600, -32601, -32602, -32000, -32001, -32002, _UNSUPPOR
 # And with these any server refuses a call for what it asks.
 _OF_CALLS = frozenset({-32601, -32602})
 _numbers = count(1)
-
-
-class Server(NamedTuple):
-    """Whom to call, and what every call has in common."""
-
-    clone: str
-    base: BaseUrl
-    path: str
-    options: ClientOptions
-    jitter: Callable[[], float]
-    known: Headers | None
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"{self.base}{self.path}"
-
-
-class _Learnt(msgspec.Struct):
-    era: Era = Era(STATELESS)
-    sure: bool = False
-    wishes: Wishes = {}
 
 
 class _Call(NamedTuple):
@@ -84,7 +58,7 @@ def call(
     server: Server, method: str, params: Mapping[str, Any], progress: Progress | None = None
 ) -> Flow[dict[str, Any]]:
     """Make one call and return its result; a refusal is a `McpError`."""
-    learnt = _learnt(server.url)
+    learnt = learnt_of(server.url)
     asked = _Call(method, params, progress)
     era = learnt.era
     response, message = yield from _post(server, era, asked)
@@ -124,7 +98,7 @@ def pages(server: Server, method: str, key: str) -> Flow[list[Any]]:
         cursors.add(cursor)
         params = {"cursor": cursor}
     if key == "tools":
-        _learnt(server.url).wishes = wishes(found)
+        learnt_of(server.url).wishes = wishes(found)
     return found
 
 
@@ -145,7 +119,7 @@ def _post(
 
     content = message_of(era, method, params, number, progress=progress is not None)
     name = params.get("name") or params.get("uri") or ""
-    wanted = _learnt(server.url).wishes.get(name, {}) if method == "tools/call" else {}
+    wanted = learnt_of(server.url).wishes.get(name, {}) if method == "tools/call" else {}
     headers = headers_of(era, method, params, mirrored(wanted, params.get("arguments")))
     request = Request("POST", server.path, content=content, headers=headers).read_by(
         Reading(f"{method} {name}".strip(), begin)
@@ -248,15 +222,3 @@ def _code(message: dict[str, Any] | None) -> int | None:
 def _part(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - JSON may be anything
     part = cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
     return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
-
-
-def _learnt(url: str) -> _Learnt:
-    learnt = _servers.get(url)
-    if learnt is None:
-        if len(_servers) >= _MAX_REMEMBERED:
-            _servers.clear()
-        learnt = _servers.setdefault(url, _Learnt())
-    return learnt
-
-
-_servers: dict[str, _Learnt] = {}

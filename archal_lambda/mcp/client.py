@@ -17,7 +17,8 @@ from archal_lambda.core.timeouts import Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.mcp import _calls
 from archal_lambda.mcp._address import address_of
-from archal_lambda.mcp._flow import Progress, Server
+from archal_lambda.mcp._flow import Progress
+from archal_lambda.mcp._servers import Server
 from archal_lambda.mcp.values import (
     Prompt,
     PromptResult,

@@ -9,7 +9,7 @@ import pytest
 from support import mcp_server
 
 from archal_lambda import AsyncClones, Clones, DecodeError, McpError, Settings
-from archal_lambda.mcp import _flow
+from archal_lambda.mcp import _servers
 
 FORMS = {
     "stateless, events": {},
@@ -40,7 +40,7 @@ def records():
 @pytest.fixture
 def mcp(peer, records):
     """A client of a process that knows nothing of the server yet."""
-    _flow._servers.clear()
+    _servers._servers.clear()
     peer.requests.clear()
     peer.done.clear()
     with Clones(settings(peer), on_call=records.append) as clones:
@@ -158,7 +158,7 @@ def test_awaited_calls_do_the_same(peer):
 
 def test_a_lost_session_is_renewed_once(mcp, peer):
     mcp.tools()
-    learnt = _flow._servers[mcp.url]
+    learnt = _servers._servers[mcp.url]
     if not peer.old:
         assert learnt.era.session_id is None
         return

@@ -19,7 +19,7 @@ from archal_lambda import (
     Tool,
     ToolResult,
 )
-from archal_lambda.mcp import _flow
+from archal_lambda.mcp import _servers
 from archal_lambda.mcp._events import Events
 from archal_lambda.transports.mock import MockTransport
 
@@ -35,7 +35,7 @@ SCHEMA = {
 
 @pytest.fixture(autouse=True)
 def nothing_learnt():
-    _flow._servers.clear()
+    _servers._servers.clear()
 
 
 def mcp_of(answer):

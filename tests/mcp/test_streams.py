@@ -21,7 +21,7 @@ from archal_lambda import (
     Settings,
 )
 from archal_lambda.errors import ConnectionLost, TransportError
-from archal_lambda.mcp import _flow
+from archal_lambda.mcp import _servers
 
 BUDGET = 0.4  # seconds
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -29,7 +29,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
 @pytest.fixture(autouse=True)
 def nothing_learnt():
-    _flow._servers.clear()
+    _servers._servers.clear()
 
 
 def result(number, text="done"):
