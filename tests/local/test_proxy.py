@@ -111,8 +111,7 @@ def test_expired_sessions_give_their_memory_back(delayed):
     new = route(archal)
     clock.now += 30
     assert new("GET", "/user").status == 200
-    proxy = archal._thread._server.config.app._proxy
-    assert old.base.split("/")[4] not in proxy._running
+    assert old.base.split("/")[4] not in archal._world._running
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from starlette.responses import Response
 
 from archal_lambda.core.services import SERVICES
 from archal_lambda.local.clones import github
+from archal_lambda.local.clones.running import Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
+
+    from archal_lambda.local.clones.running import Place
 
 __all__ = ["CloneKind", "catalogue"]
 
@@ -30,28 +33,26 @@ class CloneKind:
     id: str
     host: str  # what the clone sees, and writes into `Link` and `Location`
     seeds: tuple[str, ...]  # the default first
-    build: Callable[[str, str], ASGIApp]  # from its public base URL and a seed
+    start: Callable[[Place], Awaitable[Running]]
     exhausted: Callable[
         [int, float], Response
     ]  # the service's own 429, from budget and epoch seconds
-    # From its REST application, which the tools ask; None for a clone without MCP.
-    mcp: Callable[[ASGIApp], ASGIApp] | None = None
+    mcp: bool = False  # whether it has MCP
+    eager: bool = False  # whether it starts with its session, and not with its first request
     # Method and path template of each operation that is built, where that is known.
     routes: Sequence[tuple[str, str]] = ()
 
 
-def catalogue(
-    extra: Mapping[str, Callable[[str], ASGIApp]], *, clock: Callable[[], float]
-) -> dict[str, CloneKind]:
+def catalogue(extra: Mapping[str, Callable[[str], ASGIApp]]) -> dict[str, CloneKind]:
     """List every clone that can be started; an extra one replaces a built-in one of the same id."""
     kinds = {
         "github": CloneKind(
             id="github",
             host=_host("github"),
             seeds=github.SEEDS,
-            build=lambda base_url, seed: github.create_app(base_url, seed=seed, clock=clock),
+            start=github.start,
             exhausted=github.rate_limited,
-            mcp=github.create_mcp,
+            mcp=True,
             routes=github.ROUTES,
         )
     }
@@ -64,12 +65,11 @@ def _host(name: str) -> str:
 
 
 def _user_clone(name: str, factory: Callable[[str], ASGIApp]) -> CloneKind:
+    async def start(place: Place) -> Running:
+        return Running(factory(place.base_url))
+
     return CloneKind(
-        id=name,
-        host=_host(name),
-        seeds=("empty",),
-        build=lambda base_url, _seed: factory(base_url),
-        exhausted=_too_many_requests,
+        id=name, host=_host(name), seeds=("empty",), start=start, exhausted=_too_many_requests
     )
 
 

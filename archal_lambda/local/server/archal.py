@@ -23,8 +23,9 @@ from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
-from archal_lambda.local.server.sessions import MAX_TTL, SessionStore
+from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
+from archal_lambda.local.server.world import World
 
 __all__ = ["LocalArchal"]
 
@@ -75,7 +76,7 @@ class LocalArchal:
     ) -> None:
         extra = dict(extra_clones or {})
         self._clones = tuple(dict.fromkeys([*clones, *extra]))
-        self._kinds = catalogue(extra, clock=clock)
+        self._kinds = catalogue(extra)
         _check_clones(self._clones, known=self._kinds)
         _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
@@ -86,6 +87,7 @@ class LocalArchal:
         self._token, self._other_token = _new_token(), _new_token()
         self._log = RequestLog()
         self._thread: ServerThread | None = None
+        self._world: World | None = None
         self._origin: str | None = None
         self._session_id: str | None = None
 
@@ -104,13 +106,15 @@ class LocalArchal:
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
-            app, session_id = self._build(origin)
-            thread = ServerThread(app, sock, keep_alive=self._keep_alive)
+            app, world, session = self._build(origin)
+            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=world.close)
             thread.start()
         except BaseException:
             sock.close()
             raise
-        self._origin, self._session_id, self._thread = origin, session_id, thread
+        self._origin, self._session_id, self._thread = origin, session.id, thread
+        self._world = world
+        thread.call(world.open(session))
         return self
 
     def stop(self) -> None:
@@ -199,7 +203,7 @@ class LocalArchal:
             ConfigurationError: If the session has no such clone, or the clone has no MCP.
         """
         _check_clones([clone], known=self._clones)
-        if self._kinds[clone].mcp is None:
+        if not self._kinds[clone].mcp:
             raise ConfigurationError("clone", f"{clone} has no MCP")
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
 
@@ -218,25 +222,26 @@ class LocalArchal:
         state = "stopped" if self._thread is None else f"at {self._origin}"
         return f"<LocalArchal {state}, clones: {', '.join(self._clones)}>"
 
-    def _build(self, origin: str) -> tuple[FrontDoor, str]:
+    def _build(self, origin: str) -> tuple[FrontDoor, World, Session]:
         users = {self._token: _USER, self._other_token: _OTHER_USER}
         redactor = Redactor(users)
         store = SessionStore(startup_delay=self._startup_delay)
+        world = World(origin=origin, store=store, kinds=self._kinds, clock=self._clock)
         proxy = Proxy(
-            origin=origin,
             users=users,
             store=store,
             kinds=self._kinds,
+            world=world,
             clock=self._clock,
             redactor=redactor,
         )
         control = ControlPlane(
-            users=users, store=store, kinds=self._kinds, clock=self._clock, proxy=proxy
+            users=users, store=store, kinds=self._kinds, clock=self._clock, world=world
         )
         seeds = {clone: self._kinds[clone].seeds[0] for clone in self._clones}
         ready = store.create(owner=_USER, seeds=seeds, now=self._clock(), ttl=MAX_TTL)
         front = FrontDoor(control=control, proxy=proxy, redactor=redactor, on_record=self._record)
-        return front, ready.id
+        return front, world, ready
 
     def _record(self, record: RecordedRequest) -> None:
         self._log.append(record)

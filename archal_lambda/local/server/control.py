@@ -26,14 +26,14 @@ from archal_lambda.local.server.app import (
 from archal_lambda.local.server.sessions import DEFAULT_TTL, MAX_TTL, ReusedKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
 
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.app import Exchange
-    from archal_lambda.local.server.proxy import Proxy
     from archal_lambda.local.server.sessions import Session, SessionStore
+    from archal_lambda.local.server.world import World
 
 __all__ = ["ControlPlane"]
 
@@ -87,13 +87,13 @@ class ControlPlane:
         store: SessionStore,
         kinds: Mapping[str, CloneKind],
         clock: Callable[[], float],
-        proxy: Proxy,
+        world: World,
     ) -> None:
         self._users = users
         self._store = store
         self._kinds = kinds
         self._clock = clock
-        self._proxy = proxy
+        self._world = world
         self._app = Starlette(
             routes=[
                 self._route("/auth/me", GET=self._me),
@@ -111,10 +111,10 @@ class ControlPlane:
         exchange.scope[_BODY] = exchange.body
         await self._app(exchange.scope, exchange.replay, exchange.send)
 
-    def _route(self, path: str, **handlers: Callable[[_Call], Response]) -> Route:
+    def _route(self, path: str, **handlers: Callable[[_Call], Awaitable[Response]]) -> Route:
         async def dispatch(request: Request) -> Response:
             method = "GET" if request.method == "HEAD" else request.method
-            return handlers[method](self._authenticate(request))
+            return await handlers[method](self._authenticate(request))
 
         return Route(path, dispatch, methods=list(handlers))
 
@@ -127,7 +127,7 @@ class ControlPlane:
             raise payload_too_large()
         return _Call(request=request, user=user, body=body)
 
-    def _me(self, call: _Call) -> Response:
+    async def _me(self, call: _Call) -> Response:
         return json_response(
             {
                 "userId": call.user,
@@ -138,21 +138,21 @@ class ControlPlane:
             }
         )
 
-    def _list_clones(self, _call: _Call) -> Response:
+    async def _list_clones(self, _call: _Call) -> Response:
         clones = [{"id": kind.id, "seeds": kind.seeds} for kind in self._kinds.values()]
         return json_response({"clones": clones})
 
-    def _list_sessions(self, call: _Call) -> Response:
+    async def _list_sessions(self, call: _Call) -> Response:
         active = self._store.active(owner=call.user, now=self._clock())
         return json_response({"sessions": [self._summary(session) for session in active]})
 
-    def _create(self, call: _Call) -> Response:
+    async def _create(self, call: _Call) -> Response:
         key = call.request.headers.get("idempotency-key")
         _check_idempotency_key(key)
         request = _parse_create(call.body)
         seeds = _resolve_seeds(request, self._kinds)
         if key is None:
-            return json_response(self._summary(self._start(call, request, seeds)))
+            return json_response(self._summary(await self._start(call, request, seeds)))
         spelled = _fingerprint(request)
         try:
             session = self._store.replay(owner=call.user, key=key, fingerprint=spelled)
@@ -160,12 +160,14 @@ class ControlPlane:
             message = "the Idempotency-Key was used for another request"
             raise ApiError(409, "idempotency_key_reuse", message) from None
         if session is None:
-            session = self._start(call, request, seeds)
+            session = await self._start(call, request, seeds)
             self._store.remember(session, key=key, fingerprint=spelled)
         return json_response(self._summary(session))
 
-    def _start(self, call: _Call, request: _CreateSession, seeds: Mapping[str, str]) -> Session:
-        return self._store.create(
+    async def _start(
+        self, call: _Call, request: _CreateSession, seeds: Mapping[str, str]
+    ) -> Session:
+        session = self._store.create(
             owner=call.user,
             seeds=seeds,
             now=self._clock(),
@@ -173,16 +175,18 @@ class ControlPlane:
             rate_limit=request.rate_limit or None,
             scenario_id=request.scenario_id or None,
         )
+        await self._world.open(session)
+        return self._store.get(session.id) or session  # as it is by now
 
-    def _get(self, call: _Call) -> Response:
+    async def _get(self, call: _Call) -> Response:
         return json_response(self._summary(self._owned(call)))
 
-    def _delete(self, call: _Call) -> Response:
+    async def _delete(self, call: _Call) -> Response:
         session, now = self._owned(call), self._clock()
         if session.ended_at(now) is not None:
             raise ApiError(404, "session_ended", "the session has ended")
         self._store.stop(session, now=now)
-        self._proxy.forget(session.id)
+        await self._world.end(session.id)
         return Response(status_code=204)
 
     def _owned(self, call: _Call) -> Session:
@@ -194,11 +198,11 @@ class ControlPlane:
         return session
 
     def _summary(self, session: Session) -> dict[str, object]:
-        bases = {name: self._proxy.base_url(session.id, name) for name in session.clones}
+        bases = {name: self._world.base_url(session.id, name) for name in session.clones}
         mcp = {
-            name: self._proxy.mcp_url(session.id, name)
+            name: self._world.mcp_url(session.id, name)
             for name in session.clones
-            if self._kinds[name].mcp is not None
+            if self._kinds[name].mcp
         }
         return session.summary(self._clock(), bases=bases, mcp=mcp)
 

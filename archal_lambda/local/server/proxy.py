@@ -26,12 +26,13 @@ from archal_lambda.local.server.records import SeenByClone
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from starlette.types import ASGIApp, Message, Scope
+    from starlette.types import Message, Scope
 
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.app import Exchange
     from archal_lambda.local.server.records import Redactor
     from archal_lambda.local.server.sessions import Session, SessionStore
+    from archal_lambda.local.server.world import World
 
 __all__ = ["Proxy"]
 
@@ -64,39 +65,30 @@ class _Target:
     token_header: bytes  # the one that Archal's token came in, which the clone must not see
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Running:
-    """The doors of one clone; all of them lead to the same state."""
-
-    api: ASGIApp
-    mcp: ASGIApp | None
-
-
 class Proxy:
     """Forwards authorized requests to in-process clones."""
 
     def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
         *,
-        origin: str,
         users: Mapping[str, str],
         store: SessionStore,
         kinds: Mapping[str, CloneKind],
+        world: World,
         clock: Callable[[], float],
         redactor: Redactor,
     ) -> None:
-        self._origin = origin
         self._users = users
         self._store = store
         self._kinds = kinds
+        self._world = world
         self._clock = clock
         self._redactor = redactor
-        self._running: dict[str, dict[str, _Running]] = {}
 
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one request below `/runtime/`."""
         try:
-            target = self._admit(exchange)
+            target = await self._admit(exchange)
         except ApiError as error:
             await envelope(error)(exchange.scope, exchange.replay, exchange.send)
             return
@@ -107,19 +99,7 @@ class Proxy:
             return
         await self._forward(exchange, target)
 
-    def base_url(self, session_id: str, clone: str) -> str:
-        """Compose a clone's public base URL, without a trailing slash."""
-        return f"{self._origin}/runtime/{session_id}/{clone}/api"
-
-    def mcp_url(self, session_id: str, clone: str) -> str:
-        """Compose a clone's MCP URL."""
-        return f"{self._origin}/runtime/{session_id}/{clone}/{_MCP}"
-
-    def forget(self, session_id: str) -> None:
-        """Drop the state of the clones of a session that has ended."""
-        self._running.pop(session_id, None)
-
-    def _admit(self, exchange: Exchange) -> _Target:
+    async def _admit(self, exchange: Exchange) -> _Target:
         address = _split(exchange.scope["raw_path"])
         headers = exchange.scope["headers"]
         token_header = _ROUTE_HEADER
@@ -128,12 +108,12 @@ class Proxy:
         user = self._users.get(bearer(headers, token_header) or "")
         if user is None:
             raise unauthorized("x-route-authorization")
-        target = self._resolve(exchange, user, address, token_header)
+        target = await self._resolve(exchange, user, address, token_header)
         if exchange.body is None:
             raise payload_too_large()
         return target
 
-    def _resolve(
+    async def _resolve(
         self, exchange: Exchange, user: str, address: _Address, token_header: bytes
     ) -> _Target:
         session_id, clone = address.session_id, address.clone
@@ -145,14 +125,16 @@ class Proxy:
         exchange.session_id = session.id
         now = self._clock()
         if session.ended_at(now) is not None:
-            self.forget(session.id)
+            await self._world.end(session.id)
             raise ApiError(404, "session_ended", "the session has ended")
         if clone not in session.clones:
             raise ApiError(404, "clone_not_found", "the session has no such clone")
         exchange.clone = clone
         kind = self._kinds[clone]
-        if address.door not in _DOORS or (address.door == _MCP and kind.mcp is None):
+        if address.door not in _DOORS or (address.door == _MCP and not kind.mcp):
             raise ApiError(404, "not_found", _NOWHERE)
+        if session.status(now) == "failed":
+            raise ApiError(502, "session_failed", f"the session has failed: {session.error}")
         if session.status(now) == "starting":
             wait = str(math.ceil(session.ready_at - now))
             headers = {"retry-after": wait}
@@ -166,7 +148,7 @@ class Proxy:
         )
 
     async def _forward(self, exchange: Exchange, target: _Target) -> None:
-        base = self.base_url(target.session.id, target.kind.id)
+        base = self._world.base_url(target.session.id, target.kind.id)
         scope = _clone_scope(exchange, target)
         exchange.clone_saw = SeenByClone(
             method=scope["method"],
@@ -186,30 +168,14 @@ class Proxy:
             await exchange.send(message)
 
         try:
-            await self._clone(target, base)(scope, exchange.replay, send)
+            clone = await self._world.clone(target.session, target.kind.id)
+            door = clone.mcp if target.door == _MCP and clone.mcp is not None else clone.api
+            await door(scope, exchange.replay, send)
         except Exception:
             _logger.exception("the %s clone failed", target.kind.id)
         if not started:
             failed = ApiError(502, "clone_failed", f"the {target.kind.id} clone did not answer")
             await envelope(failed)(exchange.scope, exchange.replay, exchange.send)
-
-    def _clone(self, target: _Target, base: str) -> ASGIApp:
-        clones = self._running.setdefault(target.session.id, {})
-        kind = target.kind
-        if kind.id not in clones:
-            self._sweep()
-            api = kind.build(base, target.session.seeds[kind.id])
-            clones[kind.id] = _Running(api=api, mcp=None if kind.mcp is None else kind.mcp(api))
-        running = clones[kind.id]
-        return running.api if target.door == _API or running.mcp is None else running.mcp
-
-    def _sweep(self) -> None:
-        # Sessions end by time without anyone calling; their clones' memory is given back here.
-        now = self._clock()
-        for session_id in list(self._running):
-            session = self._store.get(session_id)
-            if session is None or session.ended_at(now) is not None:
-                self.forget(session_id)
 
 
 def _split(raw_path: bytes) -> _Address:

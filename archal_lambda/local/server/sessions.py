@@ -1,8 +1,8 @@
 """Sessions: their lifecycle, their summary in JSON, and the store of them all.
 
-This module owns the states `starting`, `running` and `ended`, the idempotency keys and the request budgets. It must not
-read a clock, sleep or run a timer: the time is passed in with every question, so a session ends by being looked at
-after its time.
+This module owns the states `starting`, `running`, `failed` and `ended`, the idempotency keys and the request budgets.
+It must not read a clock, sleep or run a timer: the time is passed in with every question, so a session ends by being
+looked at after its time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["DEFAULT_TTL", "MAX_TTL", "ReusedKeyError", "Session", "SessionStore"
 DEFAULT_TTL = 1800  # seconds, where `ttlSeconds` is left out (Archal docs, cli/clone: 30 minutes)
 MAX_TTL = 86400  # seconds; the most that can be asked for (Archal OpenAPI 0.3.0, ttlSeconds)
 
-Status = Literal["starting", "running", "ended"]
+Status = Literal["starting", "running", "failed", "ended"]
 
 
 class ReusedKeyError(Exception):
@@ -41,11 +41,15 @@ class Session:
     rate_limit: int | None = None  # proxied requests; None for no limit
     scenario_id: str | None = None
     stopped_at: float | None = None
+    failed_at: float | None = None
+    error: str | None = None  # why it failed
 
     def status(self, now: float) -> Status:
         """Tell the state at a moment, as the API spells it."""
         if self.ended_at(now) is not None:
             return "ended"
+        if self.failed_at is not None:
+            return "failed"
         return "starting" if now < self.ready_at else "running"
 
     def ended_at(self, now: float) -> float | None:
@@ -76,7 +80,7 @@ class Session:
             "createdAt": _timestamp(self.created_at),
             "expiresAt": _timestamp(self.expires_at),
             "endedAt": None if ended_at is None else _timestamp(ended_at),
-            "lastError": None,
+            "lastError": self.error,
         }
 
 
@@ -126,6 +130,12 @@ class SessionStore:
     def stop(self, session: Session, *, now: float) -> None:
         """End a session now."""
         self._sessions[session.id] = dataclasses.replace(session, stopped_at=now)
+
+    def fail(self, session: Session, error: str, *, now: float) -> None:
+        """Turn a session into a failed one, unless it is over."""
+        current = self._sessions[session.id]
+        if current.ended_at(now) is None and current.failed_at is None:
+            self._sessions[session.id] = dataclasses.replace(current, failed_at=now, error=error)
 
     def spend(self, session: Session) -> bool:
         """Take one request out of the session's budget; False once it is spent."""

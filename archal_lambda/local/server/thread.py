@@ -13,7 +13,8 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
 
@@ -25,6 +26,8 @@ __all__ = ["HOST", "START_TIMEOUT", "STOP_TIMEOUT", "ServerThread", "listen"]
 HOST = "127.0.0.1"
 START_TIMEOUT = 10.0  # seconds until a server that does not come up is given up
 STOP_TIMEOUT = 5.0  # seconds until a server that does not go down is left to its daemon thread
+
+T = TypeVar("T")
 
 _GRACE = 1
 _BACKLOG = 128
@@ -55,18 +58,21 @@ def listen(port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """One that stops when it is told to; uvicorn itself looks ten times a second, twice."""
 
-    _loop: asyncio.AbstractEventLoop | None = None
-    _ticks: asyncio.Future[None] | None = None
+    def __init__(self, config: uvicorn.Config, closing: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._ticks: asyncio.Future[None] | None = None
+        self._closing = closing
 
     def tell(self) -> None:
         """Make it stop, from another thread."""
         self.should_exit = True  # seen by the first tick, where there was none so far
-        if self._loop is not None and self._ticks is not None:
+        if self.loop is not None and self._ticks is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._ticks.cancel)
+                self.loop.call_soon_threadsafe(self._ticks.cancel)
 
     async def main_loop(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._ticks = asyncio.ensure_future(super().main_loop())
         with contextlib.suppress(asyncio.CancelledError):
             await self._ticks
@@ -84,12 +90,23 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(_POLL)
         for task in state.tasks:
             task.cancel()
+        await self._closing()
 
 
 class ServerThread:
-    """A server for an application on a listening socket, which it takes over; idle connections are kept so long."""
+    """A server for an application on a listening socket, which it takes over; idle connections are kept so long.
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, *, keep_alive: float) -> None:
+    `closing` lets go of what the application holds, after its last response.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        *,
+        keep_alive: float,
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -105,7 +122,7 @@ class ServerThread:
             timeout_graceful_shutdown=_GRACE,
         )
         self._sock = sock
-        self._server = _Server(config)
+        self._server = _Server(config, closing)
         self._thread = threading.Thread(target=self._run, name="archal-local", daemon=True)
         self._failure: BaseException | None = None
 
@@ -118,6 +135,14 @@ class ServerThread:
                 self._server.should_exit = True
                 raise RuntimeError("the local Archal did not start") from self._failure
             time.sleep(_POLL)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's loop, from another thread, and wait until it is done."""
+        loop = self._server.loop
+        if loop is None or not self._thread.is_alive():
+            work.close()
+            raise RuntimeError("the local Archal does not run")
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     def stop(self) -> None:
         """Close every connection and end the thread."""

@@ -8,28 +8,23 @@ of GitHub is 501. It must not know Archal: it sees requests as `api.github.com` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from archal_lambda.local.clones.github import contents, issues, labels, repos
 from archal_lambda.local.clones.github.call import Clone
 from archal_lambda.local.clones.github.http import create_router, rate_limited, routes_of
 from archal_lambda.local.clones.github.state import SEEDS, State, plant
 from archal_lambda.local.clones.github.tools import create_mcp
+from archal_lambda.local.clones.running import Place, Running
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
-__all__ = ["ROUTES", "SEEDS", "create_app", "create_mcp", "rate_limited"]
+__all__ = ["ROUTES", "SEEDS", "rate_limited", "start"]
 
 _TABLES = (repos.ROUTES, issues.ROUTES, labels.ROUTES, contents.ROUTES)
 _RESOURCES = [entry for table in _TABLES for entry in table]
 ROUTES = routes_of(_RESOURCES)  # method and path template of each operation
 
 
-def create_app(base_url: str, *, seed: str, clock: Callable[[], float]) -> ASGIApp:
-    """Build one clone with a state of its own; `base_url` has no trailing slash."""
-    clone = Clone(state=State(clock=clock), base_url=base_url)
-    plant(clone.state, seed)
-    return create_router(clone, _RESOURCES)
+async def start(place: Place) -> Running:
+    """Start one clone with a state of its own."""
+    clone = Clone(state=State(clock=place.clock), base_url=place.base_url)
+    plant(clone.state, place.seed)
+    api = create_router(clone, _RESOURCES)
+    return Running(api, create_mcp(api))

@@ -1,0 +1,59 @@
+"""One clone of one session while it runs: the doors to it, and what can be done with its state.
+
+This module owns what every clone answers to, whoever wrote it. It must not know sessions, tokens or the proxy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["Place", "Running", "StateOf", "UnsupportedError"]
+
+# Of each kind of object, such as `issue`, the objects as JSON has them, by what they are known by, such as
+# `testuser/webshop#1`.
+StateOf = Mapping[str, Mapping[str, object]]
+
+
+class UnsupportedError(Exception):
+    """What a clone cannot do with its state; the words say what and why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a clone is to run, and how it begins."""
+
+    base_url: str  # its public one, without a trailing slash
+    seed: str  # the name of one of its kind's
+    clock: Callable[[], float]  # epoch seconds, of this clone alone
+
+
+class Running:
+    """A running clone; what it cannot do raises `UnsupportedError`. All calls are made on the server's loop."""
+
+    def __init__(self, api: ASGIApp, mcp: ASGIApp | None = None) -> None:
+        self.api = api
+        self.mcp = mcp
+
+    async def reset(self) -> None:
+        """Go back to the seed; it is finished when it returns."""
+        raise UnsupportedError("cannot be reset")
+
+    async def snapshot(self) -> object:
+        """Copy the state, for `restore`."""
+        raise UnsupportedError("cannot be snapshot")
+
+    async def restore(self, mark: object) -> None:  # noqa: ARG002 - what others can do
+        """Go back to a state that `snapshot` gave, which stays as it is."""
+        raise UnsupportedError("cannot be restored")
+
+    async def state(self) -> StateOf:
+        """Describe every object."""
+        raise UnsupportedError("cannot show its state")
+
+    async def close(self) -> None:
+        """Let go of what the clone holds."""
