@@ -22,7 +22,7 @@ from archal_lambda.local.server.records import RecordedRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from archal_lambda.local.server.records import Redactor, SeenByClone
 
@@ -39,6 +39,7 @@ __all__ = [
 
 _MAX_BODY = 10_000_000  # bytes; more is read, dropped and refused with 413
 _TOO_LARGE = 413
+_HANDLES = b"/_archal/"
 _CALLER_LEFT = (
     499  # nginx's status for a caller that closed the connection before there was a response
 )
@@ -137,16 +138,21 @@ class FrontDoor:
         *,
         control: Callable[[Exchange], Awaitable[None]],
         proxy: Callable[[Exchange], Awaitable[None]],
+        admin: ASGIApp,
         redactor: Redactor,
         on_record: Callable[[RecordedRequest], None],
     ) -> None:
         self._control = control
         self._proxy = proxy
+        self._admin = admin
         self._redactor = redactor
         self._on_record = on_record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["raw_path"] == b"/" or scope["raw_path"].startswith(_HANDLES):
+            await self._admin(scope, receive, send)  # which is nobody's call of Archal
+            return
         started = time.perf_counter()
         exchange = Exchange(scope=scope, receive=receive, send=send)
 

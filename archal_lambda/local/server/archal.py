@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import catalogue
+from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.proxy import Proxy
@@ -240,7 +241,13 @@ class LocalArchal:
         )
         seeds = {clone: self._kinds[clone].seeds[0] for clone in self._clones}
         ready = store.create(owner=_USER, seeds=seeds, now=self._clock(), ttl=MAX_TTL)
-        front = FrontDoor(control=control, proxy=proxy, redactor=redactor, on_record=self._record)
+        front = FrontDoor(
+            control=control,
+            proxy=proxy,
+            admin=Admin(origin, []),
+            redactor=redactor,
+            on_record=self._record,
+        )
         return front, world, ready
 
     def _record(self, record: RecordedRequest) -> None:

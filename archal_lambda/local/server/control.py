@@ -1,15 +1,14 @@
 """The control plane: sessions, catalogue and the caller's identity.
 
-This module owns the routes of `https://archal.ai` that a client needs, their statuses, and every rule about the body of
-`POST /api/sessions` (Archal OpenAPI 0.3.0). It must not keep state: sessions live in the store.
+This module owns the routes of `https://archal.ai` that a client needs, and their statuses. It must not keep state:
+sessions live in the store.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,7 +22,14 @@ from archal_lambda.local.server.app import (
     payload_too_large,
     unauthorized,
 )
-from archal_lambda.local.server.sessions import DEFAULT_TTL, MAX_TTL, ReusedKeyError
+from archal_lambda.local.server.creation import (
+    Creation,
+    check_idempotency_key,
+    fingerprint,
+    parse_creation,
+    resolve_seeds,
+)
+from archal_lambda.local.server.sessions import DEFAULT_TTL, ReusedKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -38,36 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["ControlPlane"]
 
 _BODY = "archal.body"
-_MAX_KEY = 200  # characters (Archal OpenAPI 0.3.0, parameter IdempotencyKey)
-_SHOWN = 60
-_MAX_MESSAGE = 300
-
-_JsonObject = dict[str, object]
-
-
-class _CreateSession(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
-):
-    """`CreateSessionRequest`; what this stand-in cannot act on is kept."""
-
-    clones: Annotated[list[str], msgspec.Meta(min_length=1)]
-    scenario_id: str | msgspec.UnsetType = msgspec.UNSET
-    preflight_only: bool = False
-    transport: str = "cloud"
-    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL)] | msgspec.UnsetType = msgspec.UNSET
-    scenario_run_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    rate_limit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | msgspec.UnsetType = msgspec.UNSET
-    routing: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-    seeds: dict[str, str] = {}
-    source: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-    credential: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-    run_config: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-    scenario_draft: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-    run_project: _JsonObject | msgspec.UnsetType = msgspec.UNSET
-
-
-_DECODER = msgspec.json.Decoder(_CreateSession)
-_CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +124,12 @@ class ControlPlane:
 
     async def _create(self, call: _Call) -> Response:
         key = call.request.headers.get("idempotency-key")
-        _check_idempotency_key(key)
-        request = _parse_create(call.body)
-        seeds = _resolve_seeds(request, self._kinds)
+        check_idempotency_key(key)
+        request = parse_creation(call.body)
+        seeds = resolve_seeds(request, self._kinds)
         if key is None:
             return json_response(self._summary(await self._start(call, request, seeds)))
-        spelled = _fingerprint(request)
+        spelled = fingerprint(request)
         try:
             session = self._store.replay(owner=call.user, key=key, fingerprint=spelled)
         except ReusedKeyError:
@@ -164,9 +140,7 @@ class ControlPlane:
             self._store.remember(session, key=key, fingerprint=spelled)
         return json_response(self._summary(session))
 
-    async def _start(
-        self, call: _Call, request: _CreateSession, seeds: Mapping[str, str]
-    ) -> Session:
+    async def _start(self, call: _Call, request: Creation, seeds: Mapping[str, str]) -> Session:
         session = self._store.create(
             owner=call.user,
             seeds=seeds,
@@ -220,42 +194,3 @@ async def _refuse_route(_request: Request, error: Exception) -> Response:
     else:
         refusal = ApiError(404, "not_found", "the route does not exist")
     return envelope(refusal)
-
-
-def _parse_create(body: bytes) -> _CreateSession:
-    try:
-        return _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise ApiError(400, "invalid_request", str(error)[:_MAX_MESSAGE]) from None
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        # UnicodeDecodeError quotes the body, so its own text is not passed on.
-        raise ApiError(400, "invalid_json", "the body must be a JSON object in UTF-8") from None
-
-
-def _fingerprint(request: _CreateSession) -> bytes:
-    # One canonical spelling, so that two requests are compared by value.
-    return _CANONICAL.encode(request)
-
-
-def _resolve_seeds(request: _CreateSession, kinds: Mapping[str, CloneKind]) -> dict[str, str]:
-    # In the order asked for; a clone named twice counts once.
-    for name in request.clones:
-        if name not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise _invalid("clones", f"unknown clone {name[:_SHOWN]!r}; available: {known}")
-    for name, seed in request.seeds.items():
-        if name not in request.clones:
-            raise _invalid("seeds", f"{name[:_SHOWN]!r} is not among clones")
-        if seed not in kinds[name].seeds:
-            known = ", ".join(kinds[name].seeds)
-            raise _invalid("seeds", f"unknown {name} seed {seed[:_SHOWN]!r}; available: {known}")
-    return {name: request.seeds.get(name, kinds[name].seeds[0]) for name in request.clones}
-
-
-def _check_idempotency_key(key: str | None) -> None:
-    if key is not None and len(key) > _MAX_KEY:
-        raise _invalid("Idempotency-Key", f"at most {_MAX_KEY} characters are allowed")
-
-
-def _invalid(field: str, reason: str) -> ApiError:
-    return ApiError(400, "invalid_request", f"{field}: {reason}")
