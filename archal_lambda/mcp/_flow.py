@@ -58,7 +58,7 @@ def call(
     server: Server, method: str, params: Mapping[str, Any], progress: Progress | None = None
 ) -> Flow[dict[str, Any]]:
     """Make one call and return its result; a refusal is a `McpError`."""
-    learnt = learnt_of(server.url)
+    learnt = learnt_of(server)
     asked = _Call(method, params, progress)
     era = learnt.era
     response, message = yield from _post(server, era, asked)
@@ -98,7 +98,7 @@ def pages(server: Server, method: str, key: str) -> Flow[list[Any]]:
         cursors.add(cursor)
         params = {"cursor": cursor}
     if key == "tools":
-        learnt_of(server.url).wishes = wishes(found)
+        learnt_of(server).wishes = wishes(found)
     return found
 
 
@@ -119,7 +119,7 @@ def _post(
 
     content = message_of(era, method, params, number, progress=progress is not None)
     name = params.get("name") or params.get("uri") or ""
-    wanted = learnt_of(server.url).wishes.get(name, {}) if method == "tools/call" else {}
+    wanted = learnt_of(server).wishes.get(name, {}) if method == "tools/call" else {}
     headers = headers_of(era, method, params, mirrored(wanted, params.get("arguments")))
     request = Request("POST", server.path, content=content, headers=headers).read_by(
         Reading(f"{method} {name}".strip(), begin)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.headers import Headers
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import Timeout
@@ -43,10 +44,12 @@ class _Client:
         rest: BaseUrl,
         settings: Settings,
         options: ClientOptions,
-        known: Any,  # noqa: ANN401 - headers, or None
+        known: Headers | None,
     ) -> None:
         base, path = address_of(settings, clone, rest)
-        self._server = Server(clone, base, path, options, jitter, known)
+        secret = settings.token_secret.name if settings.token_secret else None
+        caller = hash((known.lines if known else None, secret))
+        self._server = Server(clone, base, path, options, jitter, known, caller)
 
     @property
     def url(self) -> str:
