@@ -42,7 +42,7 @@ def _tools(client: Mcp, *, as_json: bool) -> None:
         return
     width = max((len(tool.name) for tool in found), default=0)
     for tool in found:
-        line = " ".join(tool.description.split("\n\n")[0].split())
+        line = " ".join(_shown(tool.description.split("\n\n")[0]).split())
         click.echo(f"{tool.name:{width}}  {line}".rstrip())
 
 
@@ -59,7 +59,7 @@ def _call(client: Mcp, name: str, arguments: str) -> int:
     if result.structured is not None:
         _print(result.structured)
     elif result.text or not result.content:
-        click.echo(result.text)
+        click.echo(_shown(result.text) if sys.stdout.isatty() else result.text)
     else:
         _print(result.content)
     if result.is_error:
@@ -69,7 +69,7 @@ def _call(client: Mcp, name: str, arguments: str) -> int:
 
 def _object(text: str) -> dict[str, Any]:
     if text == "-":
-        text = sys.stdin.read()
+        text = sys.stdin.read().removeprefix("\ufeff")
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -77,6 +77,11 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise click.UsageError("ARGUMENTS must be a JSON object")
     return cast("dict[str, Any]", value)
+
+
+def _shown(text: str) -> str:
+    """Take out what would steer a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 
 
 def _print(value: object) -> None:

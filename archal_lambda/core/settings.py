@@ -88,7 +88,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
 
     session_id: str | None
     clone_urls: Mapping[str, BaseUrl]
-    mcp_urls: Mapping[str, BaseUrl]
+    mcp_urls: Mapping[str, str]
     mcp_config: str | None
     route_headers: Headers
     token: Secret | None
@@ -122,7 +122,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
         draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
         draft.clone_urls = _base_urls("clone_urls", clone_urls)
-        draft.mcp_urls = _base_urls("mcp_urls", mcp_urls)
+        _base_urls("mcp_urls", mcp_urls)  # kept as written: a server may want the slash at the end
+        draft.mcp_urls = MappingProxyType(dict(mcp_urls or {}))
         draft.mcp_config = mcp_config or None
         draft.token = None if token is None else token_of(token)
         draft.token_secret = token_secret if token is None else None
@@ -259,7 +260,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             "ARCHAL_LAMBDA_API_URL": "" if str(self.api_url) == _API_URL else str(self.api_url),
             "ARCHAL_LAMBDA_RUNTIME_URL": str(self.runtime_url or ""),
             "ARCHAL_MCP_CONFIG": self.mcp_config or "",
-            **{rest_url_name(clone, "MCP"): str(url) for clone, url in self.mcp_urls.items()},
+            **{rest_url_name(clone, "MCP"): url for clone, url in self.mcp_urls.items()},
             "SSL_CERT_FILE": self.ca_file or "",
         }
         return {name: text for name, text in texts.items() if text}
@@ -269,7 +270,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
         return {
             "session_id": self.session_id,
             "clone_urls": {clone: str(base) for clone, base in self.clone_urls.items()},
-            "mcp_urls": {clone: str(url) for clone, url in self.mcp_urls.items()},
+            "mcp_urls": dict(self.mcp_urls),
             "mcp_config": self.mcp_config,
             "route_headers": dict(self.route_headers.pairs),
             "token": self.token,

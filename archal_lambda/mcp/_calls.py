@@ -6,12 +6,13 @@ This module owns which method each call is and what its result becomes. It must 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from archal_lambda.core.flow import Flow
 from archal_lambda.core.json import decode, encode
 from archal_lambda.errors import DecodeError, McpError
-from archal_lambda.mcp._flow import Progress, call, pages
+from archal_lambda.mcp._flow import call, pages
+from archal_lambda.mcp._post import Asked, Progress
 from archal_lambda.mcp._servers import Server
 from archal_lambda.mcp.values import (
     Prompt,
@@ -32,22 +33,25 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_COROUTINE = 0x80  # CO_COROUTINE, of a function's `co_flags`
 
 
 def list_tools(server: Server) -> Flow[list[Tool]]:
     """List every tool."""
-    return decode(encode((yield from pages(server, "tools/list", "tools"))), list[Tool])
+    found = yield from pages(server, "tools/list", "tools")
+    return decode(encode(_entries(found, "name")), list[Tool])
 
 
 def list_resources(server: Server) -> Flow[list[Resource]]:
     """List every resource."""
     found = yield from pages(server, "resources/list", "resources")
-    return decode(encode(found), list[Resource])
+    return decode(encode(_entries(found, "uri")), list[Resource])
 
 
 def list_prompts(server: Server) -> Flow[list[Prompt]]:
     """List every prompt."""
-    return decode(encode((yield from pages(server, "prompts/list", "prompts"))), list[Prompt])
+    found = yield from pages(server, "prompts/list", "prompts")
+    return decode(encode(_entries(found, "name")), list[Prompt])
 
 
 def call_tool(
@@ -59,7 +63,10 @@ def call_tool(
 ) -> Flow[Any]:
     """Call a tool; give its result, or what a type makes of it."""
     params = {"name": _text("name", name), "arguments": dict(arguments or {})}
-    result = decode(encode((yield from call(server, "tools/call", params, progress))), ToolResult)
+    if getattr(getattr(progress, "__code__", None), "co_flags", 0) & _COROUTINE:
+        raise TypeError("progress must be a plain function, not a coroutine function")
+    found = yield from call(server, Asked("tools/call", params, progress))
+    result = decode(encode(_without_nulls(found)), ToolResult)
     if type is None:
         return result
     if result.is_error:
@@ -74,8 +81,12 @@ def call_tool(
 
 def read_resource(server: Server, uri: str) -> Flow[list[ResourceContents]]:
     """Read a resource."""
-    result = yield from call(server, "resources/read", {"uri": _text("uri", uri)})
-    return decode(encode(result.get("contents", [])), list[ResourceContents])
+    result = yield from call(server, Asked("resources/read", {"uri": _text("uri", uri)}))
+    parts = _entries(result.get("contents"), "uri")
+    for part in parts:
+        if isinstance(part.get("blob"), str):  # some servers leave out what fills it up
+            part["blob"] += "=" * (-len(part["blob"]) % 4)
+    return decode(encode(parts), list[ResourceContents])
 
 
 def get_prompt(
@@ -85,7 +96,22 @@ def get_prompt(
     params: dict[str, Any] = {"name": _text("name", name)}
     if arguments:
         params["arguments"] = dict(arguments)
-    return decode(encode((yield from call(server, "prompts/get", params))), PromptResult)
+    found = yield from call(server, Asked("prompts/get", params))
+    return decode(encode(_without_nulls(found)), PromptResult)
+
+
+def _entries(found: object, key: str) -> list[dict[str, Any]]:
+    """Give those entries of a list that have what they are known by."""
+    entries = cast("list[object]", found) if isinstance(found, list) else []
+    named = [
+        _without_nulls(cast("dict[str, Any]", one)) for one in entries if isinstance(one, dict)
+    ]
+    return [one for one in named if isinstance(one.get(key), str)]
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is null, which servers write for what they have not."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _text(what: str, value: object) -> str:

@@ -5,7 +5,7 @@ This module owns the public calls. What each takes is for the flows to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -18,7 +18,7 @@ from archal_lambda.core.timeouts import Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.mcp import _calls
 from archal_lambda.mcp._address import address_of
-from archal_lambda.mcp._flow import Progress
+from archal_lambda.mcp._post import Progress
 from archal_lambda.mcp._servers import Server
 from archal_lambda.mcp.values import (
     Prompt,
@@ -217,6 +217,8 @@ class AsyncMcp(_Client):
 
     __module__ = "archal_lambda"
 
+    # What takes a value is no coroutine function: the frame of one that is cancelled before it begins would show it.
+
     def __init__(
         self,
         clone: str,
@@ -234,7 +236,7 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_tools(self._within(timeout)))
 
     @overload
-    async def call(
+    def call(
         self,
         name: str,
         arguments: Mapping[str, Any] | None = None,
@@ -242,9 +244,9 @@ class AsyncMcp(_Client):
         type: None = None,
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> ToolResult: ...
+    ) -> Coroutine[Any, Any, ToolResult]: ...
     @overload
-    async def call(
+    def call(
         self,
         name: str,
         arguments: Mapping[str, Any] | None = None,
@@ -252,9 +254,9 @@ class AsyncMcp(_Client):
         type: type[T],
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> T: ...
+    ) -> Coroutine[Any, Any, T]: ...
     @guarded
-    async def call(
+    def call(
         self,
         name: str,
         arguments: Mapping[str, Any] | None = None,
@@ -262,10 +264,10 @@ class AsyncMcp(_Client):
         type: Any = None,  # noqa: A002 - the name msgspec users know
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Call a tool. See `Mcp.call`."""
         flow = _calls.call_tool(self._within(timeout), name, arguments, type, progress)
-        return await self._driver.run(flow)
+        return self._driver.run(flow)
 
     @guarded
     async def resources(self, *, timeout: float | Timeout | None = None) -> list[Resource]:
@@ -273,11 +275,11 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_resources(self._within(timeout)))
 
     @guarded
-    async def read(
+    def read(
         self, uri: str, *, timeout: float | Timeout | None = None
-    ) -> list[ResourceContents]:
+    ) -> Coroutine[Any, Any, list[ResourceContents]]:
         """Read a resource. See `Mcp.read`."""
-        return await self._driver.run(_calls.read_resource(self._within(timeout), uri))
+        return self._driver.run(_calls.read_resource(self._within(timeout), uri))
 
     @guarded
     async def prompts(self, *, timeout: float | Timeout | None = None) -> list[Prompt]:
@@ -285,12 +287,12 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_prompts(self._within(timeout)))
 
     @guarded
-    async def prompt(
+    def prompt(
         self,
         name: str,
         arguments: Mapping[str, str] | None = None,
         *,
         timeout: float | Timeout | None = None,
-    ) -> PromptResult:
+    ) -> Coroutine[Any, Any, PromptResult]:
         """Fill a prompt in. See `Mcp.prompt`."""
-        return await self._driver.run(_calls.get_prompt(self._within(timeout), name, arguments))
+        return self._driver.run(_calls.get_prompt(self._within(timeout), name, arguments))

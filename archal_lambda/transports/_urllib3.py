@@ -11,10 +11,10 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TypedDict
 
+from archal_lambda.core.bodies import REPLY_SECONDS
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -104,10 +104,15 @@ class UrllibTransport:
 
     def _answer(
         self, request: Request, deadline: Deadline, timeout: Timeout, content: bytes
-    ) -> Steps[None]:
-        """Send what a reader of the response asks for, while the response is still coming."""
-        with suppress(TransportError):  # the call itself goes on
-            yield from self.steps(request.answering(content), deadline, timeout)
+    ) -> Steps[bool]:
+        """Send what a reader of the response asks for, while the response is still coming; tell whether it went."""
+        try:
+            yield from self.steps(
+                request.answering(content), deadline.within(REPLY_SECONDS), timeout
+            )
+        except TransportError:
+            return False  # the call itself goes on
+        return True
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""

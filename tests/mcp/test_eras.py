@@ -158,7 +158,7 @@ def test_awaited_calls_do_the_same(peer):
 
 def test_a_lost_session_is_renewed_once(mcp, peer):
     mcp.tools()
-    learnt = _servers._servers[mcp.url]
+    learnt = _servers.learnt_of(mcp._server)
     if not peer.old:
         assert learnt.era.session_id is None
         return
