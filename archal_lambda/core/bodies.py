@@ -13,9 +13,7 @@ from archal_lambda.core.headers import Headers
 from archal_lambda.core.json import encode_finite
 from archal_lambda.core.url import ParamsInput, encode_form
 
-__all__ = ["REPLY_SECONDS", "BodyReader", "Reading", "encode_body"]
-
-REPLY_SECONDS = 1.0  # for what is sent while a response comes, which nobody reads meanwhile
+__all__ = ["BodyReader", "Reading", "encode_body"]
 
 
 class BodyReader(Protocol):

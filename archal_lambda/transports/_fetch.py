@@ -17,7 +17,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, to_js
 
-from archal_lambda.core.bodies import REPLY_SECONDS, BodyReader
+from archal_lambda.core.bodies import BodyReader
 from archal_lambda.core.headers import Headers, with_token_names
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -58,6 +58,7 @@ _CERTIFICATE = re.compile(
 )
 # What Node's parser and zlib say of a response they refuse; not of one that ends early.
 _REFUSED = re.compile(r"HPE_(?!INVALID_EOF_STATE)\w+|UND_ERR_HEADERS_OVERFLOW|Z_DATA_ERROR")
+_REPLY_SECONDS = 1.0  # for what is sent while a response comes, which nobody reads meanwhile
 _LONGEST = 2**31 - 1  # milliseconds a JavaScript timer can wait
 
 
@@ -175,7 +176,7 @@ class _Call:
         controller = js.AbortController.new()
         fetchable = _fetchable(self._request.answering(content), controller.signal)
         try:
-            with _Limit(self._deadline.within(REPLY_SECONDS).remaining(), controller):
+            with _Limit(self._deadline.within(_REPLY_SECONDS).remaining(), controller):
                 await js.fetch(fetchable)
         except JsException:
             return False  # the call itself goes on

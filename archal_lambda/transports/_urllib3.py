@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypedDict
 
-from archal_lambda.core.bodies import REPLY_SECONDS
 from archal_lambda.core.records import Transfer
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
@@ -39,6 +38,7 @@ from archal_lambda.transports._tls import Once, Trust, tls_context
 
 __all__ = ["UrllibTransport"]
 
+_REPLY_SECONDS = 1.0  # for what is sent while a response comes, which nobody reads meanwhile
 _NO_PROTOCOL = "no application protocol"  # in OpenSSL's words; Python has no name for this alert
 
 
@@ -108,7 +108,7 @@ class UrllibTransport:
         """Send what a reader of the response asks for, while the response is still coming; tell whether it went."""
         try:
             yield from self.steps(
-                request.answering(content), deadline.within(REPLY_SECONDS), timeout
+                request.answering(content), deadline.within(_REPLY_SECONDS), timeout
             )
         except TransportError:
             return False  # the call itself goes on
