@@ -167,7 +167,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
             clone: The clone's id, such as `github`.
 
         Returns:
-            Its base: as named, or composed from the session id if no clone is named at all.
+            Its base: as named, or `…/api` beside its MCP URL `…/mcp`, or composed from the session id if no clone is
+            named at all.
 
         Raises:
             UnknownCloneError: If other clones are named and this one is not, or it is not a clone's name.
@@ -175,22 +176,24 @@ class Settings(Immutable, _SettingsDraft, init=False):
         """
         if clone in self.clone_urls:
             return self.clone_urls[clone]
-        if self.clone_urls or not _LABEL.fullmatch(clone):
-            raise UnknownCloneError(clone, self.clone_urls)
         self.require_clones()
-        host = (self.session_id or "").lower()
+        tools = self.mcp_urls.get(clone, "").rstrip("/")
+        if tools.endswith("/mcp"):
+            return BaseUrl(tools.removesuffix("mcp") + "api")  # they stand side by side
+        if self.clone_urls or self.session_id is None or not _LABEL.fullmatch(clone):
+            raise UnknownCloneError(clone, {*self.clone_urls, *self.mcp_urls})
+        host = self.session_id.lower()
         if self.runtime_url is None and _LABEL.fullmatch(host):
             return BaseUrl(f"https://{host}.clones.archal.ai/{clone}/api")
-        root = self.runtime_url or BaseUrl(_RUNTIME_URL)
-        return BaseUrl(f"{root}/runtime/{self.session_id}/{clone}/api")
+        return BaseUrl(f"{self.runtime_url or _RUNTIME_URL}/runtime/{self.session_id}/{clone}/api")
 
     def require_clones(self) -> None:
         """Make sure that there is something to find clones by.
 
         Raises:
-            ConfigurationError: If neither clone URLs nor a session id are set.
+            ConfigurationError: If neither clone URLs nor a session id nor MCP URLs are set.
         """
-        if not self.clone_urls and self.session_id is None:
+        if not (self.clone_urls or self.session_id or self.mcp_urls):
             raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
+from msgspec import Struct, to_builtins
+
+from archal_lambda.core.error_bodies import error_message
 from archal_lambda.core.flow import Flow
 from archal_lambda.core.json import decode, encode
 from archal_lambda.errors import DecodeError, McpError
@@ -38,66 +41,79 @@ _COROUTINE = 0x80  # CO_COROUTINE, of a function's `co_flags`
 
 def list_tools(server: Server) -> Flow[list[Tool]]:
     """List every tool."""
-    found = yield from pages(server, "tools/list", "tools")
-    return decode(encode(_entries(found, "name")), list[Tool])
+    return (yield from _listed(server, "tools", "name", list[Tool]))
 
 
 def list_resources(server: Server) -> Flow[list[Resource]]:
     """List every resource."""
-    found = yield from pages(server, "resources/list", "resources")
-    return decode(encode(_entries(found, "uri")), list[Resource])
+    return (yield from _listed(server, "resources", "uri", list[Resource]))
 
 
 def list_prompts(server: Server) -> Flow[list[Prompt]]:
     """List every prompt."""
-    found = yield from pages(server, "prompts/list", "prompts")
-    return decode(encode(_entries(found, "name")), list[Prompt])
+    return (yield from _listed(server, "prompts", "name", list[Prompt]))
+
+
+def _listed(server: Server, what: str, key: str, type: type[T]) -> Flow[T]:  # noqa: A002 - as below
+    found, response = yield from pages(server, f"{what}/list", what)
+    return decode(encode(_entries(found, key)), type, response)
 
 
 def call_tool(
     server: Server,
     name: str,
-    arguments: Mapping[str, Any] | None,
+    arguments: object,
     type: type[Any] | None,  # noqa: A002 - the name msgspec users know
     progress: Progress | None,
 ) -> Flow[Any]:
     """Call a tool; give its result, or what a type makes of it."""
-    params = {"name": _text("name", name), "arguments": dict(arguments or {})}
+    params = {"name": _text("name", name), "arguments": _arguments(arguments)}
     if getattr(getattr(progress, "__code__", None), "co_flags", 0) & _COROUTINE:
         raise TypeError("progress must be a plain function, not a coroutine function")
-    found = yield from call(server, Asked("tools/call", params, progress))
-    result = decode(encode(_without_nulls(found)), ToolResult)
-    if type is None:
+    found, response = yield from call(server, Asked("tools/call", params, progress))
+    result = decode(encode(_without_nulls(found)), ToolResult, response)
+    if type is None or type is ToolResult:
         return result
     if result.is_error:
-        raise McpError(f"tools/call {name}: the tool failed", detail=result.text)
+        words = error_message({"message": result.text})
+        reason = f"tools/call {name}: the tool failed{f': {words}' if words else ''}"
+        raise McpError(reason, detail=result.text)
     if result.structured is not None:
-        return decode(encode(result.structured), type)
-    texts = [one for one in result.content if one.get("type") == "text"]
-    if len(texts) != 1 or len(result.content) != 1:
-        raise DecodeError("the result has no structured content, and not one text alone", path="$")
-    return decode(result.text.encode(), type)
+        return decode(encode(result.structured), type, response)
+    if len(result.content) != 1 or not result.text:
+        raise DecodeError(
+            f"tools/call {name}: the result has no structured content, and not one text alone",
+            path="$",
+        )
+    return decode(result.text.encode(), type, response)
 
 
 def read_resource(server: Server, uri: str) -> Flow[list[ResourceContents]]:
     """Read a resource."""
-    result = yield from call(server, Asked("resources/read", {"uri": _text("uri", uri)}))
-    parts = _entries(result.get("contents"), "uri")
+    asked = Asked("resources/read", {"uri": _text("uri", uri)})
+    found, response = yield from call(server, asked)
+    parts = _entries(found.get("contents"), "uri")
     for part in parts:
         if isinstance(part.get("blob"), str):  # some servers leave out what fills it up
             part["blob"] += "=" * (-len(part["blob"]) % 4)
-    return decode(encode(parts), list[ResourceContents])
+    return decode(encode(parts), list[ResourceContents], response)
 
 
-def get_prompt(
-    server: Server, name: str, arguments: Mapping[str, str] | None
-) -> Flow[PromptResult]:
+def get_prompt(server: Server, name: str, arguments: object) -> Flow[PromptResult]:
     """Fill a prompt in."""
     params: dict[str, Any] = {"name": _text("name", name)}
     if arguments:
-        params["arguments"] = dict(arguments)
-    found = yield from call(server, Asked("prompts/get", params))
-    return decode(encode(_without_nulls(found)), PromptResult)
+        params["arguments"] = _arguments(arguments)
+    found, response = yield from call(server, Asked("prompts/get", params))
+    return decode(encode(_without_nulls(found)), PromptResult, response)
+
+
+def _arguments(given: object) -> dict[str, Any]:
+    if isinstance(given, Struct):
+        given = to_builtins(given)
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError("arguments must be a mapping of names to values, or a Struct")
+    return dict(cast("Mapping[str, Any]", given or {}))
 
 
 def _entries(found: object, key: str) -> list[dict[str, Any]]:

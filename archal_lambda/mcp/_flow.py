@@ -9,7 +9,7 @@ that was refused as a request is, once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archal_lambda.errors import McpError
 from archal_lambda.mcp._eras import era_after
@@ -20,15 +20,23 @@ from archal_lambda.mcp._servers import Server, learnt_of
 
 if TYPE_CHECKING:
     from archal_lambda.core.flow import Flow
+    from archal_lambda.core.response import Response
 
-__all__ = ["call", "pages"]
+__all__ = ["Result", "call", "pages"]
 
 _MAX_PAGES = 1000
 _HEADER_MISMATCH = -32020
 
 
-def call(server: Server, asked: Asked) -> Flow[dict[str, Any]]:
-    """Make one call and return its result; a refusal is a `McpError`."""
+class Result(NamedTuple):
+    """What a call gave, and the response that it came in, which errors name."""
+
+    members: Any
+    response: Response
+
+
+def call(server: Server, asked: Asked) -> Flow[Result]:
+    """Make one call and return its result, an object; a refusal is a `McpError`."""
     learnt = learnt_of(server)
     era = learnt.era
     outcome = yield from post(server, era, asked)
@@ -40,21 +48,21 @@ def call(server: Server, asked: Asked) -> Flow[dict[str, Any]]:
         other = yield from era_after(server, era, asked, outcome)
         if other is not None:
             outcome = yield from post(server, other, asked)
-    result = result_of(outcome, asked.method)
+    members = result_of(outcome, asked.operation)
     learnt.sure = True
-    return result
+    return Result(members, outcome.response)
 
 
-def pages(server: Server, method: str, key: str) -> Flow[list[Any]]:
+def pages(server: Server, method: str, key: str) -> Flow[Result]:
     """Collect a list, all of its pages."""
     found: list[Any] = []
     params: dict[str, Any] = {}
     cursors: set[str] = set()
     while True:
         result = yield from call(server, Asked(method, params))
-        items: list[Any] | None = result.get(key)
+        items: list[Any] | None = result.members.get(key)
         found.extend(items if isinstance(items, list) else [])
-        cursor = result.get("nextCursor")
+        cursor = result.members.get("nextCursor")
         if not isinstance(cursor, str) or not cursor:
             break
         if cursor in cursors or len(cursors) >= _MAX_PAGES:
@@ -63,4 +71,4 @@ def pages(server: Server, method: str, key: str) -> Flow[list[Any]]:
         params = {"cursor": cursor}
     if key == "tools":
         learnt_of(server).wishes = wishes(found)
-    return found
+    return Result(found, result.response)

@@ -36,6 +36,12 @@ class Asked(NamedTuple):
     params: Mapping[str, Any]
     progress: Progress | None = None
 
+    @property
+    def operation(self) -> str:
+        """What the call does, in words that show none of its arguments."""
+        name = self.params["name"] if self.method in _NAMED else ""
+        return f"{self.method} {name}".rstrip()
+
 
 class Outcome(NamedTuple):
     """What came back."""
@@ -59,11 +65,10 @@ def post(server: Server, era: Era, asked: Asked) -> Flow[Outcome]:
         return answer if answer.is_stream else None
 
     content = message_of(era, method, params, number, progress=progress is not None)
-    name = params["name"] if method in _NAMED else ""
-    wanted = learnt_of(server).wishes.get(name, {}) if method == "tools/call" else {}
+    wanted = learnt_of(server).wishes.get(params["name"], {}) if method == "tools/call" else {}
     headers = headers_of(era, method, params, mirrored(wanted, params.get("arguments")))
     request = Request("POST", server.path, content=content, headers=headers)
-    response = yield from _exchange(server, request, Reading(f"{method} {name}".rstrip(), begin))
+    response = yield from _exchange(server, request, Reading(asked.operation, begin))
     if streams:
         streams[0].end(b"")
         return Outcome(response, streams[0])

@@ -14,8 +14,8 @@ from archal_lambda.mcp._post import Outcome
 __all__ = ["code_of", "part_of", "result_of"]
 
 
-def result_of(outcome: Outcome, method: str) -> dict[str, Any]:
-    """Give the result; a refusal is a `McpError`."""
+def result_of(outcome: Outcome, operation: str) -> dict[str, Any]:
+    """Give the result of an operation, which errors name; a refusal is a `McpError`."""
     response, answer = outcome
     message = answer.message
     if message is None:
@@ -30,20 +30,20 @@ def result_of(outcome: Outcome, method: str) -> dict[str, Any]:
                 attempts=response.attempts,
             )
         what = "an answer that cannot be read" if answer.unreadable else "no answer to the request"
-        raise McpError(f"{method}: the response has {what}")
+        raise McpError(f"{operation}: the response has {what}")
     result = message.get("result")
     if isinstance(result, dict):
         found = cast("dict[str, Any]", result)
         if found.get("resultType") not in {None, "complete"}:
-            raise McpError(f"{method}: the server asks for input, which this client has none of")
+            raise McpError(f"{operation}: the server asks for input, which this client has none of")
         return found
     error = part_of(message, "error")
     if not error:
-        raise McpError(f"{method}: the answer has neither a result nor an error")
+        raise McpError(f"{operation}: the answer has neither a result nor an error")
     words, code, detail = error_message(error), code_of(message), error.get("message")
     told = f"error {code}" if code is not None else "error"
     raise McpError(
-        f"{method}: {told}{f': {words}' if words else ''}",
+        f"{operation}: {told}{f': {words}' if words else ''}",
         code=code,
         detail=detail if isinstance(detail, str) else None,
     )

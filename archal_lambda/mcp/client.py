@@ -107,7 +107,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: None = None,
         timeout: float | Timeout | None = None,
@@ -117,7 +117,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: type[T],
         timeout: float | Timeout | None = None,
@@ -127,7 +127,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: Any = None,  # noqa: A002 - the name msgspec users know
         timeout: float | Timeout | None = None,
@@ -137,7 +137,7 @@ class Mcp(_Client):
 
         Args:
             name: The tool's name.
-            arguments: Its arguments, as JSON can hold them.
+            arguments: Its arguments, as JSON can hold them: a mapping, or a Struct.
             type: What to decode the structured result into, or else the one text, which is then JSON.
             timeout: Seconds for the whole call, or a `Timeout`; None means the client's.
             progress: Called with what is done and, where it is known, the total, as the server tells of it.
@@ -146,9 +146,10 @@ class Mcp(_Client):
             The result, or the decoded value. A failure of the tool is a result with `is_error`.
 
         Raises:
-            McpError: If the server refuses; with `type`, also if the tool failed.
+            McpError: If the server refuses; with `type`, also if the tool failed, and `.detail` is what it said.
             DecodeError: If the result does not have the type.
-            ValueError: If an argument cannot be sent.
+            ValueError: If the name is empty, or an argument is a number or text that JSON cannot hold.
+            TypeError: If the arguments are no mapping, or one is nothing that JSON can hold.
             TransportError: If no answer came within the time; `.sent` says whether the tool may have run.
         """
         flow = _calls.call_tool(self._within(timeout), name, arguments, type, progress)
@@ -239,7 +240,7 @@ class AsyncMcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: None = None,
         timeout: float | Timeout | None = None,
@@ -249,7 +250,7 @@ class AsyncMcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: type[T],
         timeout: float | Timeout | None = None,
@@ -259,7 +260,7 @@ class AsyncMcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: Any = None,  # noqa: A002 - the name msgspec users know
         timeout: float | Timeout | None = None,

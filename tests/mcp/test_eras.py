@@ -102,7 +102,7 @@ def test_a_failure_of_a_tool_is_data(mcp):
         mcp.call("fail", type=Total)
     assert caught.value.code is None
     assert caught.value.detail == result.text
-    assert result.text not in str(caught.value)
+    assert str(caught.value).startswith("tools/call fail: the tool failed")
 
 
 def test_resources_and_prompts(mcp):
