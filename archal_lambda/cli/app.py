@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from archal_lambda._version import __version__
-from archal_lambda.errors import ArchalError, BadRequestError, SessionEndedError
+from archal_lambda.errors import ArchalError, BadRequestError, McpError, SessionEndedError
 
 __all__ = ["COMMANDS", "app", "run"]
 
@@ -89,9 +89,10 @@ def _described(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return "interrupted", 130
     if isinstance(error, ArchalError):  # before the built-ins it may be, too
-        reason = error.detail if isinstance(error, BadRequestError) else None
+        reason = error.detail if isinstance(error, BadRequestError | McpError) else None
         reason = error.last_error if isinstance(error, SessionEndedError) else reason
-        return f"{error}: {reason}" if reason else str(error), 1
+        text = str(error)
+        return f"{text}: {reason}" if reason and reason not in text else text, 1
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__, 1
     # An argument that a request refuses, or a local Archal that does not start or stop.

@@ -12,54 +12,65 @@ from typing import Any, cast
 import click
 import msgspec
 
-from archal_lambda import Clones, Mcp, ToolResult
+from archal_lambda import Clones
 
 __all__ = ["mcp"]
 
 
+_TIMEOUT = click.option(
+    "--timeout", default=15.0, show_default=True, help="Seconds for the whole call."
+)
+
+
 @click.group()
 @click.argument("clone")
-@click.option("--timeout", default=15.0, show_default=True, help="Seconds for the whole call.")
 @click.pass_context
-def mcp(context: click.Context, clone: str, timeout: float) -> None:
+def mcp(context: click.Context, clone: str) -> None:
     """Use the tools of CLONE by MCP: list them, or call one.
 
     The route comes from the environment, and so does the address: ARCHAL_<CLONE>_MCP_URL, ARCHAL_MCP_CONFIG, or beside
     the clone's REST base.
     """
-    clones = context.with_resource(Clones.from_env(timeout=timeout))
-    context.obj = clones[clone].mcp
+    context.obj = clone
 
 
 @mcp.command("tools")
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known of each, as JSON.")
+@_TIMEOUT
 @click.pass_obj
-def _tools(client: Mcp, *, as_json: bool) -> None:
+def _tools(clone: str, timeout: float, *, as_json: bool) -> None:
     """List the tools, a line each."""
-    found = client.tools()
+    with Clones.from_env(timeout=timeout) as clones:
+        found = clones[clone].mcp.tools()
     if as_json:
         _print(msgspec.to_builtins(found))
         return
     width = max((len(tool.name) for tool in found), default=0)
     for tool in found:
-        line = " ".join(tool.description.split("\n\n")[0].split())
+        line = " ".join(_shown(tool.description.split("\n\n")[0]).split())
         click.echo(f"{tool.name:{width}}  {line}".rstrip())
 
 
 @mcp.command("call")
 @click.argument("name")
 @click.argument("arguments", default="{}")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result, as JSON.")
+@_TIMEOUT
 @click.pass_obj
-def _call(client: Mcp, name: str, arguments: str) -> int:
+def _call(clone: str, name: str, arguments: str, timeout: float, *, as_json: bool) -> int:
     """Call the tool NAME with ARGUMENTS, a JSON object, or - to read it from stdin.
 
     Prints the structured result, or else the text. Exits with 1 if the tool failed.
     """
-    result: ToolResult = client.call(name, _object(arguments))
-    if result.structured is not None:
+    given = _object(arguments)
+    with Clones.from_env(timeout=timeout) as clones:
+        result = clones[clone].mcp.call(name, given)
+    if as_json:
+        _print(msgspec.to_builtins(result))
+    elif result.structured is not None:
         _print(result.structured)
     elif result.text or not result.content:
-        click.echo(result.text)
+        click.echo(_shown(result.text) if sys.stdout.isatty() else result.text)
     else:
         _print(result.content)
     if result.is_error:
@@ -69,7 +80,7 @@ def _call(client: Mcp, name: str, arguments: str) -> int:
 
 def _object(text: str) -> dict[str, Any]:
     if text == "-":
-        text = sys.stdin.read()
+        text = sys.stdin.read().removeprefix("\ufeff")
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -77,6 +88,11 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise click.UsageError("ARGUMENTS must be a JSON object")
     return cast("dict[str, Any]", value)
+
+
+def _shown(text: str) -> str:
+    """Take out what would steer a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 
 
 def _print(value: object) -> None:

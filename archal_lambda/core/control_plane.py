@@ -6,8 +6,8 @@ wait, send, or draw a random number of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -216,8 +216,18 @@ def settings_of(session: Session, settings: Settings) -> Settings:
     """Make the settings for calls to a running session's clones, from those of the control plane."""
     urls = {**session.endpoints, **session.api_base_urls}
     ready = {clone: urls[clone] for clone in session.clone_ids if clone in urls}
-    tools = {clone: url for clone, url in session.mcp.items() if clone in ready and url}
-    return settings.of_session(session.session_id, ready, tools)
+    return settings.of_session(session.session_id, ready, _mcp_of(session, ready))
+
+
+def _mcp_of(session: Session, clones: Mapping[str, str]) -> dict[str, str]:
+    """Give the MCP URLs that may be used: one that may not be is no reason to give up the session."""
+    found: dict[str, str] = {}
+    for clone, url in session.mcp.items():
+        with suppress(ValueError):
+            BaseUrl(url)
+            if clone in clones:
+                found[clone] = url
+    return found
 
 
 def _session_path(session_id: str) -> str:

@@ -19,12 +19,12 @@ from archal_lambda.core.response import Response
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import TransportError
 
-__all__ = ["HOOKS", "TraceHeaders", "record_of", "tell", "traced"]
+__all__ = ["HOOKS", "TraceHeaders", "record_of", "tell", "tell_progress", "traced"]
 
 TraceHeaders = Callable[[], Mapping[str, str]]
 """Gives the headers for one call that carry a trace on; none outside a trace."""
 
-HOOKS = frozenset({"on_call", "trace"})
+HOOKS = frozenset({"on_call", "progress", "trace"})
 
 # What services and gateways call the id of a request, the most common first.
 _REQUEST_IDS = (
@@ -94,6 +94,22 @@ def tell(on_call: CallHook, record: CallRecord, unreported: set[str]) -> None:
     else:
         return
     _report("on_call", failure, unreported)
+
+
+def tell_progress(
+    progress: Callable[[float, float | None], object],
+    unreported: set[str],
+    done: float,
+    total: float | None,
+) -> None:
+    """Tell a hook how far a call is."""
+    try:
+        progress(done, total)
+    except Exception as error:  # noqa: BLE001 - as above; and what it raises is not the transport's
+        failure = _describe(error)
+    else:
+        return
+    _report("progress", failure, unreported)
 
 
 def traced(request: Request, trace: TraceHeaders, unreported: set[str]) -> Request:

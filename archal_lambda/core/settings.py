@@ -88,7 +88,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
 
     session_id: str | None
     clone_urls: Mapping[str, BaseUrl]
-    mcp_urls: Mapping[str, BaseUrl]
+    mcp_urls: Mapping[str, str]
     mcp_config: str | None
     route_headers: Headers
     token: Secret | None
@@ -122,7 +122,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
         draft: Any = _SettingsDraft()
         draft.session_id = session_id or None
         draft.clone_urls = _base_urls("clone_urls", clone_urls)
-        draft.mcp_urls = _base_urls("mcp_urls", mcp_urls)
+        _base_urls("mcp_urls", mcp_urls)  # kept as written: a server may want the slash at the end
+        draft.mcp_urls = MappingProxyType(dict(mcp_urls or {}))
         draft.mcp_config = mcp_config or None
         draft.token = None if token is None else token_of(token)
         draft.token_secret = token_secret if token is None else None
@@ -166,7 +167,8 @@ class Settings(Immutable, _SettingsDraft, init=False):
             clone: The clone's id, such as `github`.
 
         Returns:
-            Its base: as named, or composed from the session id if no clone is named at all.
+            Its base: as named, or `…/api` beside its MCP URL `…/mcp`, or composed from the session id if no clone is
+            named at all.
 
         Raises:
             UnknownCloneError: If other clones are named and this one is not, or it is not a clone's name.
@@ -174,22 +176,24 @@ class Settings(Immutable, _SettingsDraft, init=False):
         """
         if clone in self.clone_urls:
             return self.clone_urls[clone]
-        if self.clone_urls or not _LABEL.fullmatch(clone):
-            raise UnknownCloneError(clone, self.clone_urls)
         self.require_clones()
-        host = (self.session_id or "").lower()
+        tools = self.mcp_urls.get(clone, "").rstrip("/")
+        if tools.endswith("/mcp"):
+            return BaseUrl(tools.removesuffix("mcp") + "api")  # they stand side by side
+        if self.clone_urls or self.session_id is None or not _LABEL.fullmatch(clone):
+            raise UnknownCloneError(clone, {*self.clone_urls, *self.mcp_urls})
+        host = self.session_id.lower()
         if self.runtime_url is None and _LABEL.fullmatch(host):
             return BaseUrl(f"https://{host}.clones.archal.ai/{clone}/api")
-        root = self.runtime_url or BaseUrl(_RUNTIME_URL)
-        return BaseUrl(f"{root}/runtime/{self.session_id}/{clone}/api")
+        return BaseUrl(f"{self.runtime_url or _RUNTIME_URL}/runtime/{self.session_id}/{clone}/api")
 
     def require_clones(self) -> None:
         """Make sure that there is something to find clones by.
 
         Raises:
-            ConfigurationError: If neither clone URLs nor a session id are set.
+            ConfigurationError: If neither clone URLs nor a session id nor MCP URLs are set.
         """
-        if not self.clone_urls and self.session_id is None:
+        if not (self.clone_urls or self.session_id or self.mcp_urls):
             raise ConfigurationError("AGENT_CLONE_URLS", no_clones(host_of(os.environ)))
 
     def require_route(self) -> Headers:
@@ -259,7 +263,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
             "ARCHAL_LAMBDA_API_URL": "" if str(self.api_url) == _API_URL else str(self.api_url),
             "ARCHAL_LAMBDA_RUNTIME_URL": str(self.runtime_url or ""),
             "ARCHAL_MCP_CONFIG": self.mcp_config or "",
-            **{rest_url_name(clone, "MCP"): str(url) for clone, url in self.mcp_urls.items()},
+            **{rest_url_name(clone, "MCP"): url for clone, url in self.mcp_urls.items()},
             "SSL_CERT_FILE": self.ca_file or "",
         }
         return {name: text for name, text in texts.items() if text}
@@ -269,7 +273,7 @@ class Settings(Immutable, _SettingsDraft, init=False):
         return {
             "session_id": self.session_id,
             "clone_urls": {clone: str(base) for clone, base in self.clone_urls.items()},
-            "mcp_urls": {clone: str(url) for clone, url in self.mcp_urls.items()},
+            "mcp_urls": dict(self.mcp_urls),
             "mcp_config": self.mcp_config,
             "route_headers": dict(self.route_headers.pairs),
             "token": self.token,

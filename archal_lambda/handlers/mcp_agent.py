@@ -15,7 +15,16 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from archal_lambda import CallRecord, Clones, Deadline, LambdaContext, McpError, read_event
+from archal_lambda import (
+    CallRecord,
+    Clones,
+    Deadline,
+    LambdaContext,
+    McpError,
+    RouteRejectedError,
+    StatusError,
+    read_event,
+)
 from archal_lambda.powertools import log_calls
 
 if TYPE_CHECKING:
@@ -61,30 +70,40 @@ def bedrock(model: str, deadline: Deadline) -> Converse:
 
 def answer(task: str, mcp: Mcp, converse: Converse, deadline: Deadline) -> str:
     """Let the model call tools until it answers."""
-    tools = [{"toolSpec": tool.bedrock()["toolSpec"]} for tool in mcp.tools()]
+    tools = [tool.bedrock() for tool in mcp.tools()]
     messages: list[dict[str, Any]] = [{"role": "user", "content": [{"text": task}]}]
     for _ in range(MAX_TURNS):
         if deadline.remaining() < NEEDED_SECONDS:
             raise AgentError("no time is left for another turn of the model")
-        reply = converse(messages=messages, toolConfig={"tools": tools})
-        message = reply["output"]["message"]
+        told = {"toolConfig": {"tools": tools}} if tools else {}  # the API takes no empty list
+        message = converse(messages=messages, **told)["output"]["message"]
         messages.append(message)
         uses = [block["toolUse"] for block in message["content"] if "toolUse" in block]
         if not uses:
-            return "\n".join(block["text"] for block in message["content"] if "text" in block)
+            text = "\n".join(block["text"] for block in message["content"] if "text" in block)
+            if not text:
+                raise AgentError("the model has said nothing")
+            return text
         results = [{"toolResult": use_tool(mcp, use)} for use in uses]
         messages.append({"role": "user", "content": results})
     raise AgentError(f"the model has no answer after {MAX_TURNS} turns")
 
 
 def use_tool(mcp: Mcp, use: dict[str, Any]) -> dict[str, Any]:
-    """Call a tool as the model asks for it. What goes wrong is for the model to read, and to try otherwise."""
+    """Call a tool as the model asks for it. What goes wrong is for the model to read, and to try otherwise.
+
+    A call that did not arrive, or whose answer did not, is not the model's business: the error is raised.
+    """
     try:
-        result = mcp.call(use["name"], use["input"])
-    except McpError as error:
-        text, failed = error.detail or str(error), True
+        result = mcp.call(use["name"], read_event(use.get("input") or {}, dict[str, Any]))
+    except RouteRejectedError:
+        raise
+    except (McpError, StatusError, ValueError) as error:
+        text, failed = getattr(error, "detail", None) or str(error), True
     else:
-        text, failed = result.text or "(no text)", result.is_error
+        text, failed = result.text, result.is_error
+        if not text:
+            text = msgspec.json.encode(result.structured or result.content).decode()
     return {
         "toolUseId": use["toolUseId"],
         "content": [{"text": text}],

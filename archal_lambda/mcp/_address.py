@@ -6,27 +6,19 @@ This module owns the places that are looked at, in their order, and the reading 
 from __future__ import annotations
 
 from pathlib import Path
-
-import msgspec
+from typing import cast
 
 from archal_lambda.core.environment import rest_url_name
+from archal_lambda.core.json import decode_plain
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.url import BaseUrl
-from archal_lambda.errors import ConfigurationError
+from archal_lambda.errors import ConfigurationError, DecodeError
 
 __all__ = ["address_of"]
 
 _CONFIG = "ARCHAL_MCP_CONFIG"
 _MAX_CONFIG = 1_000_000  # bytes
-
-
-class _Listed(msgspec.Struct):
-    url: str | None = None
-
-
-class _Config(msgspec.Struct, rename="camel"):
-    mcp_servers: dict[str, _Listed] = {}
 
 
 @guarded
@@ -46,25 +38,37 @@ def address_of(settings: Settings, clone: str, rest: BaseUrl) -> tuple[BaseUrl, 
             reason = f"is not set, and the REST base of {clone!r} does not end in /api: looked at {looked}"
             raise ConfigurationError(rest_url_name(clone, "MCP"), reason)
         return BaseUrl(rest.origin + above), "/mcp"
-    above, _, last = url.path.rpartition("/")
-    return BaseUrl(url.origin + above), f"/{last}"
+    base = BaseUrl(url)
+    above, _, last = base.path.rpartition("/")
+    return BaseUrl(base.origin + above), f"/{last}/" if last and url.endswith("/") else f"/{last}"
 
 
-def _configured(file: str, clone: str) -> BaseUrl | None:
+def _configured(file: str, clone: str) -> str | None:
+    """Read a clone's entry; those of others are nobody's business here."""
+    content = _content(file)
+    if content is None:
+        raise ConfigurationError(_CONFIG, "must name a file that can be read")
     try:
-        with Path(file).open("rb") as config:
-            content = config.read(_MAX_CONFIG)
-        listed = msgspec.json.decode(content, type=_Config).mcp_servers.get(clone)
-    except OSError:
-        raise ConfigurationError(_CONFIG, "must name a readable file") from None
-    except (msgspec.MsgspecError, UnicodeError):
-        reason = (
-            'must name a JSON file of the form {"mcpServers": {"github": {"url": "https://…"}}}'
-        )
-        raise ConfigurationError(_CONFIG, reason) from None
-    if listed is None or listed.url is None:
+        servers = decode_plain(content)["mcpServers"]
+        url: object = servers[clone].get("url") if clone in servers else None
+    except (DecodeError, LookupError, TypeError, AttributeError):
+        form = '{"mcpServers": {"github": {"url": "https://…"}}}'
+        raise ConfigurationError(_CONFIG, f"must name a JSON file of the form {form}") from None
+    if url is None:
         return None
     try:
-        return BaseUrl(listed.url)
+        BaseUrl(cast("str", url))  # which refuses what is none
     except ValueError as error:
         raise ConfigurationError(_CONFIG, f"names a URL for {clone!r} that {error}") from None
+    return cast("str", url)
+
+
+def _content(file: str) -> bytes | None:
+    try:
+        path = Path(file)
+        if not path.is_file():  # opening a pipe would wait for whoever writes to it
+            return None
+        with path.open("rb") as opened:
+            return opened.read(_MAX_CONFIG)
+    except (OSError, TypeError, ValueError):  # the name may be none
+        return None

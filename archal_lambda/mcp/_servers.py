@@ -30,6 +30,7 @@ class Server(NamedTuple):
     options: ClientOptions
     jitter: Callable[[], float]
     known: Headers | None
+    caller: int  # another caller's session is not ours to use; a hash, because what tells callers apart is secret
 
     @property
     def url(self) -> str:
@@ -45,14 +46,15 @@ class Learnt(msgspec.Struct):
     wishes: Wishes = {}
 
 
-def learnt_of(url: str) -> Learnt:
-    """Give what is known of the server at an address, to be changed as more is learnt."""
-    learnt = _servers.get(url)
+def learnt_of(server: Server) -> Learnt:
+    """Give what is known of a server, to be changed as more is learnt."""
+    key = server.url, server.caller
+    learnt = _servers.get(key)
     if learnt is None:
         if len(_servers) >= _MAX_REMEMBERED:
             _servers.clear()
-        learnt = _servers.setdefault(url, Learnt())
+        learnt = _servers.setdefault(key, Learnt())
     return learnt
 
 
-_servers: dict[str, Learnt] = {}
+_servers: dict[tuple[str, int], Learnt] = {}

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
 
 from archal_lambda._version import __version__
 from archal_lambda.core.headers import Headers
-from archal_lambda.core.json import decode_plain, encode_finite
+from archal_lambda.core.json import decode_plain, encode_finite, without_surrogates
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 from archal_lambda.mcp._events import Events
@@ -31,6 +32,7 @@ CLIENT = {"name": "archal-lambda", "version": __version__}
 _METHOD_NOT_FOUND = -32601
 # MCP 2026-07-28, "Per-request protocol fields".
 _META = "io.modelcontextprotocol/"
+_MAX_REPLIES = 16  # to one stream; a server that asks more often gets no more
 # What a request is about, and is named by in its headers (MCP 2026-07-28, "Standard request headers").
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
@@ -65,7 +67,10 @@ def message_of(
         message["id"] = number
     if params or meta:
         message["params"] = {**params, "_meta": meta} if meta else dict(params)
-    return encode_finite(message, what="arguments")
+    try:
+        return encode_finite(message, what="arguments")
+    except UnicodeEncodeError:  # which shows the text
+        raise ValueError("arguments contain a lone surrogate, which is not text") from None
 
 
 @guarded
@@ -113,6 +118,9 @@ class Answer:
     ) -> None:
         self.message: dict[str, Any] | None = None
         self.over = False
+        self.busy = False  # whether the server told of work on the request
+        self.unreadable = False  # whether something came that is no message
+        self._replies = 0
         self._number = number
         self._progress = progress
         media_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
@@ -128,17 +136,31 @@ class Answer:
         """Look at the next piece of a stream; see `BodyReader`."""
         replies: list[bytes] = []
         for data in self._events.feed(piece) if self._events is not None else ():
-            message = _decoded(data)
-            if message is not None and not self.over:
-                replies.extend(self._take(message))
+            replies.extend(self._read(data))
         return replies
 
     def end(self, content: bytes) -> None:
         """Look at the rest of a body, which of one that is no stream is all of it."""
         if self._events is not None:
             self.feed(content + b"\n\n")
-        elif (message := _decoded(content)) is not None:
-            self._take(message)
+        else:
+            self._read(content)
+
+    def _read(self, data: bytes) -> list[bytes]:
+        """Take a message, or a batch of them (MCP 2025-03-26)."""
+        replies: list[bytes] = []
+        try:
+            found: object = _decoded(data)
+        except DecodeError:
+            self.unreadable = True
+            return replies
+        for one in cast("list[object]", found) if isinstance(found, list) else (found,):
+            if self.over:
+                break
+            message = cast("dict[str, Any]", one) if isinstance(one, dict) else {}
+            if message.get("jsonrpc") == "2.0":  # else it is an error page, or no message at all
+                replies.extend(self._take(message))
+        return replies
 
     def _take(self, message: dict[str, Any]) -> list[bytes]:
         method, number = message.get("method"), message.get("id")
@@ -147,7 +169,11 @@ class Answer:
             if number == self._number or (number is None and "error" in message):
                 self.message, self.over = message, True
             return []
+        self.busy = True
         if number is not None:
+            self._replies += 1
+            if self._replies > _MAX_REPLIES:
+                return []
             refusal = {"code": _METHOD_NOT_FOUND, "message": "not offered by this client"}
             outcome: dict[str, Any] = {"result": {}} if method == "ping" else {"error": refusal}
             return [encode_finite({"jsonrpc": "2.0", "id": number, **outcome}, what="answer")]
@@ -161,17 +187,16 @@ class Answer:
         done, total = params.get("progress"), params.get("total")
         ours = params.get("progressToken") == self._number
         if ours and self._progress is not None and isinstance(done, int | float):
-            self._progress(float(done), float(total) if isinstance(total, int | float) else None)
+            with suppress(OverflowError):  # a number that no float holds
+                known = float(total) if isinstance(total, int | float) else None
+                self._progress(float(done), known)
 
 
-def _decoded(data: bytes) -> dict[str, Any] | None:
+def _decoded(data: bytes) -> Any:  # noqa: ANN401 - JSON may be anything
     try:
-        message: object = decode_plain(data)
+        return decode_plain(data)
     except DecodeError:
-        return None
-    if not isinstance(message, dict):
-        return None
-    found = cast("dict[str, Any]", message)
-    return (
-        found if found.get("jsonrpc") == "2.0" else None
-    )  # else it is an error page, or no message at all
+        mended = without_surrogates(data)  # as text has them that a tool has cut
+        if mended == data:
+            raise
+    return decode_plain(mended)

@@ -5,19 +5,20 @@ This module owns the public calls. What each takes is for the flows to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar, overload
 
 import msgspec
 
 from archal_lambda.core.flow import ClientOptions
+from archal_lambda.core.headers import Headers
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings
 from archal_lambda.core.timeouts import Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.mcp import _calls
 from archal_lambda.mcp._address import address_of
-from archal_lambda.mcp._flow import Progress
+from archal_lambda.mcp._post import Progress
 from archal_lambda.mcp._servers import Server
 from archal_lambda.mcp.values import (
     Prompt,
@@ -43,10 +44,12 @@ class _Client:
         rest: BaseUrl,
         settings: Settings,
         options: ClientOptions,
-        known: Any,  # noqa: ANN401 - headers, or None
+        known: Headers | None,
     ) -> None:
         base, path = address_of(settings, clone, rest)
-        self._server = Server(clone, base, path, options, jitter, known)
+        secret = settings.token_secret.name if settings.token_secret else None
+        caller = hash((known.lines if known else None, secret))
+        self._server = Server(clone, base, path, options, jitter, known, caller)
 
     @property
     def url(self) -> str:
@@ -104,7 +107,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: None = None,
         timeout: float | Timeout | None = None,
@@ -114,7 +117,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: type[T],
         timeout: float | Timeout | None = None,
@@ -124,7 +127,7 @@ class Mcp(_Client):
     def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: Any = None,  # noqa: A002 - the name msgspec users know
         timeout: float | Timeout | None = None,
@@ -134,7 +137,7 @@ class Mcp(_Client):
 
         Args:
             name: The tool's name.
-            arguments: Its arguments, as JSON can hold them.
+            arguments: Its arguments, as JSON can hold them: a mapping, or a Struct.
             type: What to decode the structured result into, or else the one text, which is then JSON.
             timeout: Seconds for the whole call, or a `Timeout`; None means the client's.
             progress: Called with what is done and, where it is known, the total, as the server tells of it.
@@ -143,9 +146,10 @@ class Mcp(_Client):
             The result, or the decoded value. A failure of the tool is a result with `is_error`.
 
         Raises:
-            McpError: If the server refuses; with `type`, also if the tool failed.
+            McpError: If the server refuses; with `type`, also if the tool failed, and `.detail` is what it said.
             DecodeError: If the result does not have the type.
-            ValueError: If an argument cannot be sent.
+            ValueError: If the name is empty, or an argument is a number or text that JSON cannot hold.
+            TypeError: If the arguments are no mapping, or one is nothing that JSON can hold.
             TransportError: If no answer came within the time; `.sent` says whether the tool may have run.
         """
         flow = _calls.call_tool(self._within(timeout), name, arguments, type, progress)
@@ -214,6 +218,8 @@ class AsyncMcp(_Client):
 
     __module__ = "archal_lambda"
 
+    # What takes a value is no coroutine function: the frame of one that is cancelled before it begins would show it.
+
     def __init__(
         self,
         clone: str,
@@ -231,38 +237,38 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_tools(self._within(timeout)))
 
     @overload
-    async def call(
+    def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: None = None,
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> ToolResult: ...
+    ) -> Coroutine[Any, Any, ToolResult]: ...
     @overload
-    async def call(
+    def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: type[T],
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> T: ...
+    ) -> Coroutine[Any, Any, T]: ...
     @guarded
-    async def call(
+    def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Any] | msgspec.Struct | None = None,
         *,
         type: Any = None,  # noqa: A002 - the name msgspec users know
         timeout: float | Timeout | None = None,
         progress: Progress | None = None,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Call a tool. See `Mcp.call`."""
         flow = _calls.call_tool(self._within(timeout), name, arguments, type, progress)
-        return await self._driver.run(flow)
+        return self._driver.run(flow)
 
     @guarded
     async def resources(self, *, timeout: float | Timeout | None = None) -> list[Resource]:
@@ -270,11 +276,11 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_resources(self._within(timeout)))
 
     @guarded
-    async def read(
+    def read(
         self, uri: str, *, timeout: float | Timeout | None = None
-    ) -> list[ResourceContents]:
+    ) -> Coroutine[Any, Any, list[ResourceContents]]:
         """Read a resource. See `Mcp.read`."""
-        return await self._driver.run(_calls.read_resource(self._within(timeout), uri))
+        return self._driver.run(_calls.read_resource(self._within(timeout), uri))
 
     @guarded
     async def prompts(self, *, timeout: float | Timeout | None = None) -> list[Prompt]:
@@ -282,12 +288,12 @@ class AsyncMcp(_Client):
         return await self._driver.run(_calls.list_prompts(self._within(timeout)))
 
     @guarded
-    async def prompt(
+    def prompt(
         self,
         name: str,
         arguments: Mapping[str, str] | None = None,
         *,
         timeout: float | Timeout | None = None,
-    ) -> PromptResult:
+    ) -> Coroutine[Any, Any, PromptResult]:
         """Fill a prompt in. See `Mcp.prompt`."""
-        return await self._driver.run(_calls.get_prompt(self._within(timeout), name, arguments))
+        return self._driver.run(_calls.get_prompt(self._within(timeout), name, arguments))

@@ -4,7 +4,7 @@ This module owns those values. What a server says that is not known here is kept
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -13,6 +13,16 @@ __all__ = ["Prompt", "PromptResult", "Resource", "ResourceContents", "Tool", "To
 
 def _no_arguments() -> dict[str, Any]:
     return {"type": "object", "properties": {}}
+
+
+def _embedded(item: dict[str, Any]) -> object:
+    resource = item.get("resource")
+    return cast("dict[str, Any]", resource).get("text") if isinstance(resource, dict) else None
+
+
+def _copied(schema: dict[str, Any]) -> dict[str, Any]:
+    copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return copied
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,12 +50,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Describe the tool as OpenAI's Chat Completions API takes it (`tools`).
 
         Returns:
-            A new dict.
+            A new dict, all of it yours to change.
         """
         function = {
             "name": self.name,
             "description": self.description,
-            "parameters": self.input_schema,
+            "parameters": _copied(self.input_schema),
         }
         return {"type": "function", "function": function}
 
@@ -53,21 +63,24 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Describe the tool as Anthropic's Messages API takes it (`tools`).
 
         Returns:
-            A new dict.
+            A new dict, all of it yours to change.
         """
         return {
             "name": self.name,
             "description": self.description,
-            "input_schema": self.input_schema,
+            "input_schema": _copied(self.input_schema),
         }
 
     def bedrock(self) -> dict[str, Any]:
         """Describe the tool as Amazon Bedrock's Converse API takes it (`toolConfig.tools`).
 
         Returns:
-            A new dict. The API refuses an empty description, so that one is left out.
+            A new dict, all of it yours to change. The API refuses an empty description, so that one is left out.
         """
-        spec: dict[str, Any] = {"name": self.name, "inputSchema": {"json": self.input_schema}}
+        spec: dict[str, Any] = {
+            "name": self.name,
+            "inputSchema": {"json": _copied(self.input_schema)},
+        }
         if self.description:
             spec["description"] = self.description
         return {"toolSpec": spec}
@@ -90,8 +103,10 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def text(self) -> str:
-        """All items of text, a line each."""
-        found = (one.get("text") for one in self.content if one.get("type") == "text")
+        """All items of text, a line each, those of embedded resources among them."""
+        found = (
+            one.get("text") if one.get("type") == "text" else _embedded(one) for one in self.content
+        )
         return "\n".join(text for text in found if isinstance(text, str))
 
 

@@ -30,7 +30,7 @@ from archal_lambda.transports._steps import Steps
 __all__ = ["Answer", "converse"]
 
 _T = TypeVar("_T")
-Answer = Callable[[bytes], Steps[None]]
+Answer = Callable[[bytes], Steps[bool]]  # sends a reply; tells whether it went
 
 _PIECE = 65536  # bytes
 _FIRST = 16384  # bytes of a response that are looked at for the usual form
@@ -144,12 +144,16 @@ def _looked_at(  # noqa: PLR0913, PLR0917 - the parts of a body that is looked a
     answer: Answer,
 ) -> Steps[None]:
     """Keep a body as long as its reader needs more of it."""
+    heard = True
     for piece in pieces:
         if piece is None:
             received.feed((yield from connection.receive(_PIECE)))
             continue
         body.write(piece)
-        for content in reader.feed(piece):
-            yield from answer(content)
+        replies = reader.feed(piece)
         if reader.over:
             return
+        for content in replies:
+            if not (heard and (yield from answer(content))):
+                heard = False  # who does not take a reply does not get another: reading comes first
+                break

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import suppress
 from typing import Any
 
 import js
@@ -59,6 +58,7 @@ _CERTIFICATE = re.compile(
 )
 # What Node's parser and zlib say of a response they refuse; not of one that ends early.
 _REFUSED = re.compile(r"HPE_(?!INVALID_EOF_STATE)\w+|UND_ERR_HEADERS_OVERFLOW|Z_DATA_ERROR")
+_REPLY_SECONDS = 1.0  # for what is sent while a response comes, which nobody reads meanwhile
 _LONGEST = 2**31 - 1  # milliseconds a JavaScript timer can wait
 
 
@@ -77,7 +77,7 @@ class FetchTransport:
 
         A request that `fetch` cannot send, such as a GET with a body, is a `ValueError`.
         """
-        call = _Call(request, timeout.read)
+        call = _Call(request, deadline, timeout.read)
         try:
             with _Limit(deadline.remaining(), call.controller):
                 return await call.run(self._max_bytes)
@@ -93,8 +93,9 @@ class FetchTransport:
 class _Call:
     """One exchange; what it has of JavaScript, it keeps to the end, because signals are collected early."""
 
-    def __init__(self, request: Request, read_limit: float | None) -> None:
+    def __init__(self, request: Request, deadline: Deadline, read_limit: float | None) -> None:
         self._request = request
+        self._deadline = deadline
         self._read_limit = read_limit
         self._phase: Phase = "headers"
         self._status: int | None = None
@@ -148,7 +149,7 @@ class _Call:
             self._check(int(length), limit)
         reader = response.body.getReader()
         pieces: list[bytes] = []
-        size = 0
+        size, heard = 0, True
         while True:
             with _Limit(self._read_limit, self.controller):
                 piece = await reader.read()
@@ -160,15 +161,28 @@ class _Call:
             pieces.append(data)
             if looks is None:
                 continue
-            for content in looks.feed(data):
-                await self._answer(content)
+            replies = looks.feed(data)
             if looks.over:
                 return b"".join(pieces)
+            for content in replies:
+                if not (heard and await self._answer(content)):
+                    heard = (
+                        False  # who does not take a reply does not get another: reading comes first
+                    )
+                    break
 
-    async def _answer(self, content: bytes) -> None:
-        """Send what a reader of the response asks for, while the response is still coming."""
-        with suppress(JsException):  # the call itself goes on
-            await js.fetch(_fetchable(self._request.answering(content), self.controller.signal))
+    async def _answer(self, content: bytes) -> bool:
+        """Send what a reader of the response asks for, while the response is still coming; tell whether it went."""
+        controller = js.AbortController.new()
+        fetchable = _fetchable(self._request.answering(content), controller.signal)
+        try:
+            with _Limit(self._deadline.within(_REPLY_SECONDS).remaining(), controller):
+                await js.fetch(fetchable)
+        except JsException:
+            return False  # the call itself goes on
+        finally:
+            controller.abort()
+        return True
 
     def _check(self, size: int, limit: int) -> None:
         if size > limit:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TypedDict
 
@@ -39,6 +38,7 @@ from archal_lambda.transports._tls import Once, Trust, tls_context
 
 __all__ = ["UrllibTransport"]
 
+_REPLY_SECONDS = 1.0  # for what is sent while a response comes, which nobody reads meanwhile
 _NO_PROTOCOL = "no application protocol"  # in OpenSSL's words; Python has no name for this alert
 
 
@@ -104,10 +104,15 @@ class UrllibTransport:
 
     def _answer(
         self, request: Request, deadline: Deadline, timeout: Timeout, content: bytes
-    ) -> Steps[None]:
-        """Send what a reader of the response asks for, while the response is still coming."""
-        with suppress(TransportError):  # the call itself goes on
-            yield from self.steps(request.answering(content), deadline, timeout)
+    ) -> Steps[bool]:
+        """Send what a reader of the response asks for, while the response is still coming; tell whether it went."""
+        try:
+            yield from self.steps(
+                request.answering(content), deadline.within(_REPLY_SECONDS), timeout
+            )
+        except TransportError:
+            return False  # the call itself goes on
+        return True
 
     def close(self) -> None:
         """Close every idle connection; sending again opens new ones."""

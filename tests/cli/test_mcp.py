@@ -66,7 +66,7 @@ def test_a_refusal_is_one_line(cli, archal):
 
     assert (code, out) == (1, "")
     (line,) = err.splitlines()
-    assert line.startswith("archal-lambda: error: tools/call: error -32602")
+    assert line.startswith("archal-lambda: error: tools/call no_such_tool: error -32602")
 
 
 def test_a_clone_that_is_not_there_is_named(cli, archal):
@@ -74,3 +74,22 @@ def test_a_clone_that_is_not_there_is_named(cli, archal):
 
     assert code == 1
     assert "gitlab" in err
+
+
+def test_a_whole_result_as_json(cli, archal):
+    arguments = '{"name": "whole", "autoInit": true}'
+    cli("mcp", "github", "call", "create_repository", arguments)
+    read = '{"owner": "testuser", "repo": "whole", "path": "README.md"}'
+    code, out, _ = cli("mcp", "github", "call", "get_file_contents", read, "--json")
+    assert code == 0
+    assert json.loads(out)["content"][1]["resource"]["text"].startswith("# whole")
+    assert "# whole" in cli("mcp", "github", "call", "get_file_contents", read)[1]
+
+
+def test_help_needs_no_settings(cli):
+    assert cli("mcp", "github", "tools", "--help")[0] == 0
+    assert cli("mcp", "github", "call", "--help")[0] == 0
+
+
+def test_a_limit_of_time_is_a_commands_option(cli, archal):
+    assert cli("mcp", "github", "tools", "--timeout", "5")[0] == 0

@@ -7,8 +7,9 @@ import types
 
 import pytest
 from support import mcp_server
+from support.mcp_mock import mcp_of
 
-from archal_lambda import Clones, Deadline, DecodeError, Settings
+from archal_lambda import Clones, Deadline, DecodeError, Response, RouteRejectedError, Settings
 from archal_lambda.handlers import mcp_agent
 from archal_lambda.testing import LocalContext
 
@@ -120,3 +121,64 @@ def test_bedrock_is_asked_for_the_model_under_the_time_that_is_left(monkeypatch)
     assert name == "bedrock-runtime"
     assert 25 < config.read_timeout <= 30
     assert config.retries == {"total_max_attempts": 1}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        use("add", "text"),
+        use("add", ["a"]),
+        use("add", {"a": "\ud800"}),
+        use("", {}),
+        use(5, {}),
+        {"toolUse": {"toolUseId": "1", "name": "add"}},
+        use("add", {"a": float("nan"), "b": 1}),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_the_models_to_mend(mcp, asked):
+    model = Model([asked], [{"text": "sorry"}])
+    assert mcp_agent.answer("x", mcp, model, Deadline.after(60)) == "sorry"
+    result = model.asked[1]["messages"][-1]["content"][0]["toolResult"]
+    assert result["status"] == "error"
+    assert result["content"][0]["text"]
+
+
+def test_a_server_that_fails_is_told_and_a_route_that_refuses_is_raised():
+    def failing(status, body):
+        def answer(message, _request):
+            if message["method"] == "tools/list":
+                return {"tools": [{"name": "run"}]}
+            return Response(status, json=body)
+
+        return mcp_of(answer)[0]
+
+    model = Model([use("run", {})], [{"text": "sorry"}])
+    broken = failing(500, {"message": "broken"})
+    assert mcp_agent.answer("x", broken, model, Deadline.after(60)) == "sorry"
+    refused = failing(401, {"error": "unauthorized", "code": "bad_route", "message": "no"})
+    with pytest.raises(RouteRejectedError):
+        mcp_agent.answer("x", refused, Model([use("run", {})]), Deadline.after(60))
+
+
+def test_without_tools_the_model_is_told_of_none():
+    mcp, _ = mcp_of(lambda _body, _request: {"tools": []})
+    model = Model([{"text": "done"}])
+    assert mcp_agent.answer("x", mcp, model, Deadline.after(60)) == "done"
+    assert set(model.asked[0]) == {"messages"}
+
+
+def test_a_result_without_text_is_told_as_json():
+    def answer(body, _request):
+        if body["method"] == "tools/list":
+            return {"tools": [{"name": "run"}]}
+        return {"content": [], "structuredContent": {"n": 1}}
+
+    model = Model([use("run", {})], [{"text": "done"}])
+    mcp_agent.answer("x", mcp_of(answer)[0], model, Deadline.after(60))
+    result = model.asked[1]["messages"][-1]["content"][0]["toolResult"]
+    assert result["content"] == [{"text": '{"n":1}'}]
+
+
+def test_a_model_that_says_nothing_is_an_error(mcp):
+    with pytest.raises(mcp_agent.AgentError, match="nothing"):
+        mcp_agent.answer("x", mcp, Model([]), Deadline.after(60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import msgspec
 import pytest
@@ -50,7 +51,7 @@ def test_a_sessions_own_map_goes_first():
         "status": "running",
         "cloneIds": ["github", "slack"],
         "apiBaseUrls": GITHUB | {"slack": "https://clone.test/slack/api"},
-        "mcp": {"github": "https://tools.test/s1/github", "slack": "", "other": "not a URL"},
+        "mcp": {"github": "https://tools.test/s1/github", "slack": "https://x.test/mcp?s=1"},
         "createdAt": "2026-01-02T03:04:05Z",
         "expiresAt": "2026-01-02T03:34:05Z",
     }
@@ -80,9 +81,9 @@ def test_a_file_that_names_others_only_is_passed_over(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (None, "readable file"),
+        (None, "can be read"),
         ("{", "mcpServers"),
-        ('{"mcpServers": {"github": {"url": 5}}}', "mcpServers"),
+        ('{"mcpServers": {"github": {"url": 5}}}', "must be a string"),
         ('{"mcpServers": {"github": {"url": "http://public.test/"}}}', "must be https"),
         ('{"mcpServers": {"github": {"url": "https://x:s3cr3t@c.test/mcp"}}}', "user info"),
     ],
@@ -97,6 +98,38 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, text, reason):
     assert caught.value.variable == "ARCHAL_MCP_CONFIG"
     assert reason in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_the_slash_at_the_end_stays():
+    """A server that wants it answers 307 without it."""
+    settings = Settings(clone_urls=GITHUB, mcp_urls={"github": "https://m.test/mcp/"}, token="t")
+    assert Clones(settings)["github"].mcp.url == "https://m.test/mcp/"
+
+
+def test_a_file_may_begin_with_a_mark_and_list_what_it_likes(tmp_path):
+    config = tmp_path / "mcp.json"
+    text = '{"mcpServers": {"github": {"url": "https://m.test/mcp/", "x": 1}, "odd": 5}}'
+    config.write_text("\ufeff" + text, encoding="utf-8")
+    clones = Clones.from_env(variables(ARCHAL_MCP_CONFIG=str(config)))
+    assert clones["github"].mcp.url == "https://m.test/mcp/"
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    clones = Clones.from_env(variables(ARCHAL_MCP_CONFIG=str(pipe)))
+    with pytest.raises(ConfigurationError, match="ARCHAL_MCP_CONFIG"):
+        _ = clones["github"].mcp
+
+
+@pytest.mark.parametrize("name", ["a\0b", "", 5])
+def test_a_name_that_can_be_no_file(name):
+    settings = Settings(clone_urls=GITHUB, mcp_config=name, token="t")
+    if name:
+        with pytest.raises(ConfigurationError, match="ARCHAL_MCP_CONFIG"):
+            _ = Clones(settings)["github"].mcp
+    else:
+        assert Clones(settings)["github"].mcp.url == "https://clone.test/github/mcp"
 
 
 def test_a_bad_variable_is_named_when_the_settings_are_read():

@@ -102,7 +102,7 @@ def test_a_failure_of_a_tool_is_data(mcp):
         mcp.call("fail", type=Total)
     assert caught.value.code is None
     assert caught.value.detail == result.text
-    assert result.text not in str(caught.value)
+    assert str(caught.value).startswith("tools/call fail: the tool failed")
 
 
 def test_resources_and_prompts(mcp):
@@ -158,7 +158,7 @@ def test_awaited_calls_do_the_same(peer):
 
 def test_a_lost_session_is_renewed_once(mcp, peer):
     mcp.tools()
-    learnt = _servers._servers[mcp.url]
+    learnt = _servers.learnt_of(mcp._server)
     if not peer.old:
         assert learnt.era.session_id is None
         return
@@ -167,3 +167,20 @@ def test_a_lost_session_is_renewed_once(mcp, peer):
     assert mcp.call("add", {"a": 1, "b": 2}, type=Total).total == 3
     assert [method for method, _ in peer.requests] == ["POST"] * 4
     assert peer.done == ["add"]
+
+
+def test_a_session_is_its_callers_alone(peer):
+    """What was learnt of a server is kept for the process, but no caller uses the session of another."""
+    _servers._servers.clear()
+    peer.requests.clear()
+    for token in ("one", "two", "one"):
+        made = Settings(clone_urls={"peer": f"{peer.origin}/api"}, token=token)
+        with Clones(made) as clones:
+            clones["peer"].mcp.call("add", {"a": 1, "b": 2})
+    used = {
+        (headers["x-route-authorization"], headers["mcp-session-id"])
+        for _, headers in peer.requests
+        if "mcp-session-id" in headers
+    }
+    assert len({caller for caller, _ in used}) == len({session for _, session in used}) == len(used)
+    assert len(used) == (2 if peer.old else 0)

@@ -8,20 +8,18 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.mcp_mock import mcp_of
 
 from archal_lambda import (
-    Clones,
     Headers,
     McpError,
     Response,
-    Settings,
     StatusError,
     Tool,
     ToolResult,
 )
 from archal_lambda.mcp import _servers
 from archal_lambda.mcp._events import Events
-from archal_lambda.transports.mock import MockTransport
 
 SCHEMA = {
     "type": "object",
@@ -36,26 +34,6 @@ SCHEMA = {
 @pytest.fixture(autouse=True)
 def nothing_learnt():
     _servers._servers.clear()
-
-
-def mcp_of(answer):
-    """A client whose requests a function answers: with a result, a response, or an error's code."""
-    requests = []
-
-    def handle(request):
-        requests.append(request)
-        body = json.loads(request.content)
-        made = answer(body, request)
-        if isinstance(made, Response):
-            return made
-        message = {"jsonrpc": "2.0", "id": body.get("id")}
-        if isinstance(made, int):
-            error = {"code": made, "message": "refused ghx_Secret0123456789"}
-            return Response(400, json=message | {"error": error})
-        return Response(200, json=message | {"result": made})
-
-    settings = Settings(clone_urls={"svc": "https://svc.test/svc/api"}, token="t")
-    return Clones(settings, transport=MockTransport(handle))["svc"].mcp, requests
 
 
 def test_a_request_repeats_itself_in_its_headers():
@@ -105,20 +83,29 @@ def test_arguments_go_into_headers_where_a_tool_wants_it():
     assert len(requests) == 4
 
 
-def test_a_refusal_of_the_call_itself_costs_one_question():
-    """A stateless server says of a wrong argument what one of the handshake era says of such a request."""
-
-    def answer(body, _request):
-        return {"supportedVersions": []} if body["method"] == "server/discover" else -32602
-
-    mcp, requests = mcp_of(answer)
+def test_a_refusal_of_the_call_itself_is_the_answer():
+    mcp, requests = mcp_of(lambda _body, _request: -32602)
     with pytest.raises(McpError) as caught:
         mcp.call("run")
     assert (caught.value.code, caught.value.detail) == (-32602, "refused ghx_Secret0123456789")
     assert "ghx_" not in str(caught.value)
+    assert [json.loads(one.content)["method"] for one in requests] == ["tools/call"]
+
+
+def test_a_method_that_is_not_there_costs_one_question_once():
+    """A server that stands alone says of it what one of the handshake era may say of any request."""
+
+    def answer(body, _request):
+        return {"supportedVersions": []} if body["method"] == "server/discover" else -32601
+
+    mcp, requests = mcp_of(answer)
+    for _ in range(2):
+        with pytest.raises(McpError):
+            mcp.prompts()
     assert [json.loads(one.content)["method"] for one in requests] == [
-        "tools/call",
+        "prompts/list",
         "server/discover",
+        "prompts/list",
     ]
 
 

@@ -153,8 +153,9 @@ def test_a_stream_without_an_answer_is_an_error(call):
     with FaultServer(
         stream(lambda _: [b"data: {}\n\n", b"data: no JSON\n\n"], chunked=True)
     ) as server:
-        with pytest.raises(McpError, match="no answer"):
+        with pytest.raises(ConnectionLost, match="before the answer") as caught:
             call(server)
+        assert caught.value.sent is True
         assert len(server.requests) == 1
 
 
@@ -237,19 +238,119 @@ def test_foreign_progress_and_notifications_are_skipped(call):
     assert told == [(1.0, 2.0)]
 
 
-def test_an_error_of_the_callers_progress_ends_the_call(call):
+@pytest.mark.parametrize(
+    "failure", [ZeroDivisionError, BrokenPipeError, TimeoutError, StopIteration, RequestTimeout]
+)
+def test_an_error_of_the_callers_progress_is_reported_and_breaks_nothing(call, caplog, failure):
+    """Whatever it is, it is none of the connection's, and the tool does not run again for it."""
+
     def write(number):
-        params = {"progressToken": number, "progress": 1}
-        return [
-            event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}),
-            hold,
-        ]
+        for progress in (1, 10**400, 2):
+            params = {"progressToken": number, "progress": progress}
+            yield event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+        yield event(result(number))
 
     def breaks(*_step):
-        raise ZeroDivisionError
+        raise (
+            failure("private")
+            if failure is not RequestTimeout
+            else RequestTimeout("private", phase="body", sent=False)
+        )
 
-    with FaultServer(stream(write)) as server, pytest.raises(ZeroDivisionError):
-        call(server, progress=breaks)
+    with FaultServer(stream(write)) as server:
+        assert call(server, progress=breaks, retry=RetryPolicy(attempts=3)).text == "done"
+        assert len(server.requests) == 1
+    (told,) = caplog.records
+    assert failure.__name__ in told.getMessage()
+    assert "private" not in told.getMessage()
+
+
+def test_a_progress_callback_may_use_the_client(call):
+    """Its failure is not the outer call's."""
+    url = "http://127.0.0.1:9/svc/api"  # nobody listens
+
+    def write(number):
+        params = {"progressToken": number, "progress": 1}
+        yield event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+        yield event(result(number))
+
+    def calls(*_step):
+        with Clones(Settings(clone_urls={"dead": url}, token="t")) as other:
+            other["dead"].get("/x", timeout=0.5)
+
+    with FaultServer(stream(write)) as server:
+        assert call(server, progress=calls, retry=RetryPolicy(attempts=3)).text == "done"
+        assert len(server.requests) == 1
+
+
+def test_a_reply_that_nobody_takes_holds_the_answer_for_a_second_at_most(call):
+    """And there is no second one; a server may ask as often as it likes."""
+
+    def script(conn, index):
+        request = conn.read_request()
+        body = json.loads(request.body)
+        if index:
+            conn.hold()
+            return
+        conn.send(HEAD + b"\r\n")
+        for number in range(40):
+            conn.send(event({"jsonrpc": "2.0", "id": f"p{number}", "method": "ping"}))
+        ends = time.monotonic() + 5
+        while len(server.requests) < 2 and time.monotonic() < ends:
+            time.sleep(0.01)
+        conn.send(event(result(body["id"])))
+
+    with FaultServer(script) as server:
+        started = time.monotonic()
+        assert call(server, timeout=10.0).text == "done"
+        assert time.monotonic() - started < 1 + LATE
+        assert len(server.requests) == 2
+
+
+def test_a_stream_is_sent_sixteen_replies_at_most(call):
+    def script(conn, index):
+        request = conn.read_request()
+        body = json.loads(request.body)
+        while index:
+            conn.send(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            conn.read_request()
+        conn.send(HEAD + b"\r\n")
+        for number in range(40):
+            conn.send(event({"jsonrpc": "2.0", "id": f"p{number}", "method": "ping"}))
+        ends = time.monotonic() + 5
+        while len(server.requests) < 17 and time.monotonic() < ends:
+            time.sleep(0.01)
+        conn.send(event(result(body["id"])))
+
+    with FaultServer(script) as server:
+        assert call(server).text == "done"
+        assert len(server.requests) == 17
+
+
+@pytest.mark.parametrize("code", [-32600, -32602, -32000, -32001, -32002])
+def test_an_error_of_a_tool_that_ran_is_not_taken_for_a_refusal(call, code):
+    """Even where such a code is what a server of the handshake era says of a request that stands alone."""
+
+    def write(number):
+        params = {"progressToken": "x", "progress": 1}
+        yield event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+        error = {"code": code, "message": "it broke"}
+        yield event({"jsonrpc": "2.0", "id": number, "error": error})
+
+    with FaultServer(stream(write)) as server:
+        with pytest.raises(McpError) as caught:
+            call(server)
+        assert (caught.value.code, caught.value.detail) == (code, "it broke")
+        assert len(server.requests) == 1
+
+
+def test_text_that_was_cut_in_a_character_is_read(call):
+    def write(number):
+        text = json.dumps(result(number)).replace("done", "cut \\ud83d")
+        return [b"data: " + text.encode() + b"\n\n", hold]
+
+    with FaultServer(stream(write)) as server:
+        assert call(server).text == "cut \ufffd"
 
 
 def test_a_tool_call_that_may_have_arrived_is_not_repeated(call):

@@ -206,7 +206,7 @@ def pages(conn, received, key):
     conn.send(body([{"number": 2 * number - 1}, {"number": 2 * number}], headers=headers))
 
 
-def mcp_stream(conn, received, _key):
+def mcp_stream(conn, received, key):
     """MCP, stateless: a stream with all that may be in one, which stays open after the answer."""
     message = json.loads(received.body)
     if "method" not in message:
@@ -221,11 +221,16 @@ def mcp_stream(conn, received, _key):
         other,
         {"jsonrpc": "2.0", "id": message["id"], "result": found},
     ]
-    stream = "\ufeff: hello\r\n" + "".join(f"data: {json.dumps(one)}\r\n\r\n" for one in messages)
     conn.send(PIECES.replace(b"OK", b"OK\r\nContent-Type: text/event-stream", 1))
-    whole = stream.encode()
-    for piece in (whole[at : at + 50] for at in range(0, len(whole), 50)):
-        conn.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    for mark, some in (("\ufeff: hello\r\n", messages[:2]), ("", messages[2:])):
+        events = mark + "".join(f"data: {json.dumps(one)}\r\n\r\n" for one in some)
+        whole = events.encode()
+        for piece in (whole[at : at + 50] for at in range(0, len(whole), 50)):
+            conn.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        # The answer would spare the client its reply.
+        conn.server.wait_for(
+            lambda server: any(b'"ours"' in one.body for one in with_key(server, key))
+        )
     conn.drain()
 
 
