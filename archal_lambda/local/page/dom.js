@@ -14,8 +14,10 @@ export function make(tag, attributes = {}, ...children) {
 // A block of text that can be scrolled, and therefore be reached by keyboard.
 export const block = (label, text) => make("pre", { tabindex: 0, role: "group", "aria-label": label }, text);
 
-export function note(element, text) {
+// Shows a text, or nothing; what went wrong looks like it.
+export function note(element, text, wrong = false) {
   element.textContent = text;
+  element.className = wrong ? "note" : "quiet";
   element.hidden = !text;
 }
 

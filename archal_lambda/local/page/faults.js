@@ -5,10 +5,15 @@ import { byId, make, note, say } from "./dom.js";
 
 const NUMBERS = new Set(["status", "times", "retryAfter", "delay"]);
 let before = "";
+let missing = false; // the handle; it does not come while the server runs
 
 export async function faults() {
+  if (missing) return;
   const answer = await ask("GET", "faults");
-  note(byId("faults-note"), answer.ok ? (answer.data.faults.length ? "" : "None.") : answer.why);
+  missing = answer.status === 404;
+  byId("add-fault").hidden = missing;
+  if (answer.ok) note(byId("faults-note"), answer.data.faults.length > 0 ? "" : "None.");
+  else note(byId("faults-note"), answer.why, true);
   const found = answer.ok ? answer.data.faults : [];
   byId("clear-faults").hidden = found.length === 0;
   const text = JSON.stringify(found);

@@ -62,8 +62,8 @@ function rowOf(request) {
     cell("no", String(request.number)),
     cell("what", open),
     cell("clone", request.clone ?? "–"),
-    cell("status", make("span", { class: failed ? "bad" : "good" }, String(request.status)), failed ? make("span", { class: "tag bad" }, " failed") : null),
-    cell("who", failed && request.answeredBy === "route" ? "refused by the route" : answerer(request), request.fault ? make("span", { class: "tag odd" }, ` fault: ${brief(request.fault)}`) : null),
+    cell("status", make("span", { class: failed ? "bad" : "good" }, String(request.status))),
+    cell("who", answerer(request), request.fault ? make("span", { class: "tag odd" }, ` fault: ${brief(request.fault)}`) : null),
     cell("took", `${request.durationMs.toFixed(1)} ms`),
   );
   row.addEventListener("click", (event) => {
@@ -72,7 +72,13 @@ function rowOf(request) {
   return row;
 }
 
-const answerer = (request) => (request.answeredBy === "clone" ? "the clone" : `the ${request.answeredBy}`);
+// In words, so that no colour is needed.
+function answerer({ status, answeredBy }) {
+  if (status === 499) return "nobody: the caller left";
+  if (status >= 500) return `failed at the ${answeredBy}`;
+  return status >= 400 ? `refused by the ${answeredBy}` : `the ${answeredBy}`;
+}
+
 const brief = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 // The path below the clone, or the whole one without the session, which is in the details.

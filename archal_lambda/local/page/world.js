@@ -4,10 +4,14 @@ import { ask, choose } from "./ask.js";
 import { block, byId, json, make, note, options, say } from "./dom.js";
 
 let ready = "";
+let missing = false; // the handle; it does not come while the server runs
 
 export async function world() {
+  if (missing) return;
   const answer = await ask("GET", "world");
-  note(byId("world-note"), answer.ok ? "" : answer.why);
+  note(byId("world-note"), answer.why, true);
+  missing = answer.status === 404;
+  byId("reset-form").hidden = missing;
   if (!answer.ok) return;
   const { session, sessions, clones, marks } = answer.data;
   ready ||= session;
@@ -40,7 +44,7 @@ export async function changes({ quietly = false } = {}) {
   const answer = await ask("GET", `snapshots/${encodeURIComponent(mark)}/diff`);
   if (!answer.ok) {
     list.replaceChildren();
-    note(byId("changes-note"), answer.why);
+    note(byId("changes-note"), answer.why, true);
     return;
   }
   const found = answer.data.changes;
@@ -66,7 +70,7 @@ async function state(event) {
   event.preventDefault();
   const clone = byId("state-clone").value;
   const answer = await ask("GET", "state", clone ? { clone } : {});
-  note(byId("state-note"), answer.ok ? "" : answer.why);
+  note(byId("state-note"), answer.why, true);
   byId("state-tree").replaceChildren(...(answer.ok ? Object.entries(answer.data).map(branch) : []));
   say(answer.ok ? "The state is shown." : answer.why);
 }
@@ -114,7 +118,7 @@ export function begin() {
     const answer = await ask("POST", "snapshots");
     await world();
     if (!answer.ok) {
-      note(byId("changes-note"), answer.why);
+      note(byId("changes-note"), answer.why, true);
       say(answer.why);
       return;
     }
