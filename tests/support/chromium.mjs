@@ -16,7 +16,8 @@ const browser = await chromium.launch({
   ],
 });
 const AsyncFunction = (async () => {}).constructor;
-const kept = {};
+const kept = { said: [] };
+process.on("unhandledRejection", (error) => kept.said.push(String(error)));
 process.stdout.write(`${JSON.stringify({ version: browser.version() })}\n`);
 for await (const line of createInterface({ input: process.stdin })) {
   const { code, args } = JSON.parse(line);
