@@ -26,20 +26,27 @@ def take(page, file, *, width=1280, height=860, scheme="light", whole=False):
     with LocalArchal() as archal:
         github = route(archal)
         github("GET", "/user")
-        github("POST", "/user/repos", {"name": "webshop", "private": True, "api_key": "sk_test_1234567890"})
+        github(
+            "POST",
+            "/user/repos",
+            {"name": "webshop", "private": True, "api_key": "sk_test_1234567890"},
+        )
         send(f"{archal.base_url('github')}/user/repos")
         github("POST", "/repos/testuser/webshop/issues", {"title": "The basket loses items"})
         github("GET", "/repos/testuser/webshop/issues?state=open&per_page=30")
         github("GET", "/repos/testuser/nowhere")
         github("PATCH", "/repos/testuser/webshop/issues/1", {"state": "closed"})
         missing = send(f"{archal.api_url}/_archal/world").status == 404
-        page.open(archal, standin=missing, viewport={"width": width, "height": height}, colorScheme=scheme)
+        page.open(
+            archal, standin=missing, viewport={"width": width, "height": height}, colorScheme=scheme
+        )
         page.wait("document.querySelectorAll('tr.row').length === 8")
         page.run(
             "await page.locator('#snapshot').click(); await page.waitForTimeout(300);"
             "await page.locator('tr.row', { hasText: 'POST /user/repos' }).locator('button').click();"
             "await page.locator('td.detail h3').first().waitFor();"
-            "await page.evaluate(() => { document.activeElement.blur(); document.querySelector('#said').textContent = ''; });"
+            "await page.evaluate(() => document.activeElement.blur());"
+            "await page.evaluate(() => { document.querySelector('#said').textContent = ''; });"
             "await page.screenshot({ path: args.file, fullPage: args.whole });",
             file=str(file),
             whole=whole,

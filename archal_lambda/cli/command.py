@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command"]
 
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it (POSIX, section 2.8.2)
 _PASSED = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+
+# The exit codes are those of shells (POSIX, section 2.8.2).
+class _NotFoundError(click.ClickException):
+    exit_code = 127
+
+
+class _NotStartedError(click.ClickException):
+    exit_code = 126
 
 
 def run_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
@@ -67,8 +75,6 @@ def _has_the_keyboard() -> bool:
 
 
 def _refused(program: str, error: OSError) -> click.ClickException:
-    missing = isinstance(error, FileNotFoundError)
-    reason = "the command is not found" if missing else (error.strerror or "it does not start")
-    refusal = click.ClickException(f"{program}: {reason}")
-    refusal.exit_code = _NOT_FOUND if missing else _NOT_EXECUTABLE
-    return refusal
+    if isinstance(error, FileNotFoundError):
+        return _NotFoundError(f"{program}: the command is not found")
+    return _NotStartedError(f"{program}: {error.strerror or 'it does not start'}")

@@ -49,7 +49,7 @@ __all__ = ["local", "local_session", "request_line"]
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
 @click.option("--verbose", is_flag=True, help="Show the requests of CMD on stderr, too.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- CMD [ARG]...]")
-def local(
+def local(  # noqa: PLR0913 - one parameter for each option
     port: int,
     clones: tuple[str, ...],
     startup_delay: float,
@@ -59,7 +59,7 @@ def local(
     list_routes: bool,
     verbose: bool,
 ) -> int:
-    """Run an offline Archal on this machine until Ctrl-C or SIGTERM, or while CMD runs.
+    """Run an offline Archal until Ctrl-C or SIGTERM, or while CMD runs.
 
     Prints the variables to set on stdout, and each request on stderr as it comes: in colour on a terminal if the
     service has what was asked for, and the clone has not built it. At the printed address a browser shows them, too.

@@ -49,7 +49,8 @@ def shown(browser):
     def show(archal):
         browser.run(
             "kept.page ??= await browser.newPage();"
-            "await kept.page.goto(args.url); await kept.page.waitForFunction(() => document.body.innerText.includes('127'))",
+            "await kept.page.goto(args.url);"
+            "await kept.page.waitForFunction(() => document.body.innerText.includes('127'))",
             url=f"{archal.api_url}/",
         )
         time.sleep(0.3)  # it has come to rest: what is measured is not how Chromium starts

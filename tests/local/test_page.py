@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 from support import supply
@@ -121,17 +123,21 @@ def test_requests_show_up_as_they_come(page, archal, github):
 
     found = rows(page)
     assert [row[:5] for row in found] == [
-        ["4", "GET …/github/api/user", "–", "401", "refused by the route"],
+        ["4", "GET …/github/api/user", "", "401", "refused by the route"],
         ["3", "GET /user", "github", "401", "refused by the clone"],
         ["2", "POST /user/repos", "github", "201", "the clone"],
-        ["1", "POST /api/sessions", "–", "200", "the control plane"],
+        ["1", "POST /api/sessions", "", "200", "the control plane"],
     ]
     assert all(row[5].endswith(" ms") for row in found)
 
 
 def test_bodies_are_there_on_demand_and_hide_secrets(page, archal, github):
     """Headers, what the clone saw, and both bodies; not before somebody opens the row."""
-    github("POST", "/user/repos", {"name": "made", "password": "hush-hush", "description": GITHUB_TOKEN})
+    github(
+        "POST",
+        "/user/repos",
+        {"name": "made", "password": "hush-hush", "description": GITHUB_TOKEN},
+    )
     page.open(archal)
     arrived(page, 2)
     assert not any("/requests/2" in url for url in page.run("return kept.asked;"))
@@ -158,8 +164,13 @@ def test_what_a_caller_sends_does_not_run(page, archal, github):
     arrived(page, 3)
     opened(page, "<script>")
     opened(page, "POST /user/repos")
-    page.run("await page.locator('#state-form button').click(); await page.locator('#state-tree summary').first().waitFor();")
-    page.run("for (const each of await page.locator('#state-tree details').all()) await each.evaluate((e) => { e.open = true; });")
+    page.run(
+        "await page.locator('#state-form button').click(); await page.locator('#state-tree summary').first().waitFor();"
+    )
+    page.run(
+        "for (const each of await page.locator('#state-tree details').all())"
+        "  await each.evaluate((e) => { e.open = true; });"
+    )
     page.wait("document.querySelector('#state-tree pre') !== null")
 
     assert page.run("return page.locator('#log script, #log img, #state img').count();") == 0
@@ -209,7 +220,9 @@ def test_a_hidden_or_paused_page_asks_for_no_requests(page, archal, github):
     arrived(page, 2)
 
 
-@pytest.mark.parametrize(("status", "message"), [(404, "there is no such handle"), (501, "cannot do it")])
+@pytest.mark.parametrize(
+    ("status", "message"), [(404, "there is no such handle"), (501, "cannot do it")]
+)
 def test_where_a_handle_is_missing_the_page_says_so(page, archal, status, message):
     """The requests work without the others."""
     send(f"{archal.api_url}/auth/me")
@@ -217,11 +230,17 @@ def test_where_a_handle_is_missing_the_page_says_so(page, archal, status, messag
     arrived(page, 1)
     expected = {404: "Not available in this version (404).", 501: "cannot do it (501)."}[status]
 
-    page.wait("document.querySelector('#faults-note').textContent === a.expected", expected=expected)
+    page.wait(
+        "document.querySelector('#faults-note').textContent === a.expected", expected=expected
+    )
     assert page.text("#world-note") == expected
     for button, place in (("#snapshot", "#changes-note"), ("#state-form button", "#state-note")):
         page.run("await page.locator(args.button).click();", button=button)
-        page.wait("document.querySelector(a.place).textContent === a.expected", place=place, expected=expected)
+        page.wait(
+            "document.querySelector(a.place).textContent === a.expected",
+            place=place,
+            expected=expected,
+        )
 
 
 def test_the_buttons_call_the_handles(page, archal):
@@ -241,7 +260,9 @@ def test_the_buttons_call_the_handles(page, archal):
     press("#marks-form button[type=submit]", "1 change since m1.")
     press("#restore", "Snapshot m1 is restored.")
     page.run("await page.locator('#add-fault summary').click();")
-    page.run("await page.locator('[name=path]').fill('/repos/*'); await page.locator('[name=status]').fill('503');")
+    page.run(
+        "await page.locator('[name=path]').fill('/repos/*'); await page.locator('[name=status]').fill('503');"
+    )
     press("#fault-form button", "Fault f1 is added.")
     assert "github any method /repos/*" in page.text("#fault-list")
     assert "status 503" in page.text("#fault-list")
@@ -267,9 +288,11 @@ def test_the_state_opens_by_kind_and_object(page, archal):
     """What is not opened is not laid out."""
     page.open(archal)
     page.run("await page.locator('#state-form button').click();")
-    page.wait("document.querySelector('#state-tree') !== null && document.querySelector('#state-tree').textContent.includes('issue (1)')")
+    page.wait("document.querySelector('#state-tree').textContent.includes('issue (1)')")
     assert page.run("return page.locator('#state-tree pre').count();") == 0
-    page.run("await page.getByText('issue (1)').click(); await page.getByText('testuser/webshop#1').click();")
+    page.run(
+        "await page.getByText('issue (1)').click(); await page.getByText('testuser/webshop#1').click();"
+    )
     page.wait("document.querySelector('#state-tree pre') !== null")
     assert '"title": "<img' in page.text("#state-tree pre")
 
@@ -285,20 +308,45 @@ def test_with_the_keyboard_alone(page, archal, github):
     for _ in range(30):
         page.run("await page.keyboard.press('Tab');")
         order.append(focused(page))
-        outline = "return page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);"
+        outline = (
+            "return page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);"
+        )
         if order[-1] == "Skip to the requests" and len(order) > 1:
             break
         if page.run("return page.evaluate(() => document.activeElement !== document.body);"):
             assert page.run(outline) == "solid", order[-1]
     assert order[:12] == [
-        "Skip to the requests", "Requests", "Sessions", "Changes", "Faults", "State",
-        "filter", "failures", "pause", "▸ GET /user", "▸ POST /api/sessions", "session",
+        "Skip to the requests",
+        "Requests",
+        "Sessions",
+        "Changes",
+        "Faults",
+        "State",
+        "filter",
+        "failures",
+        "pause",
+        "▸ GET /user",
+        "▸ POST /api/sessions",
+        "session",
     ] or order[9:11] == ["GET /user", "POST /api/sessions"]
-    assert order[11:18] == ["session", "reset-clone", "Reset", "snapshot", "Add a fault", "state-clone", "Show state"]
+    assert order[11:18] == [
+        "session",
+        "reset-clone",
+        "Reset",
+        "snapshot",
+        "Add a fault",
+        "state-clone",
+        "Show state",
+    ]
 
-    page.run("await page.locator('button.open').first().focus(); await page.keyboard.press('Enter');")
+    page.run(
+        "await page.locator('button.open').first().focus(); await page.keyboard.press('Enter');"
+    )
     page.wait("document.querySelector('td.detail h3') !== null")
-    assert page.run("return page.locator('button.open').first().getAttribute('aria-expanded');") == "true"
+    assert (
+        page.run("return page.locator('button.open').first().getAttribute('aria-expanded');")
+        == "true"
+    )
     page.run("await page.keyboard.press('Tab');")
     assert page.run("return page.evaluate(() => document.activeElement.tagName);") == "PRE"
     page.run("await page.keyboard.press('Shift+Tab'); await page.keyboard.press(' ');")
@@ -310,7 +358,9 @@ def test_new_requests_do_not_move_the_focus(page, archal, github):
     github("GET", "/user")
     page.open(archal)
     arrived(page, 2)
-    page.run("await page.locator('button.open').first().focus(); await page.keyboard.press('Enter');")
+    page.run(
+        "await page.locator('button.open').first().focus(); await page.keyboard.press('Enter');"
+    )
     page.wait("document.querySelector('td.detail h3') !== null")
     github("GET", "/user/repos")
     arrived(page, 3)
@@ -367,11 +417,20 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(page, archal, github, wi
     github("POST", "/user/repos", {"name": "made", "description": "x" * 300})
     page.open(archal, viewport={"width": width, "height": 900}, colorScheme=scheme)
     arrived(page, 3)
-    page.run("await page.locator('#snapshot').click(); await page.locator('#change-list li').waitFor();")
-    page.run("await page.locator('#add-fault summary').click(); await page.locator('#fault-form button').click();")
-    page.run("await page.locator('#fault-list li').waitFor(); await page.locator('#state-form button').click();")
+    page.run(
+        "await page.locator('#snapshot').click(); await page.locator('#change-list li').waitFor();"
+    )
+    page.run(
+        "await page.locator('#add-fault summary').click(); await page.locator('#fault-form button').click();"
+    )
+    page.run(
+        "await page.locator('#fault-list li').waitFor(); await page.locator('#state-form button').click();"
+    )
     opened(page, "POST /user/repos")
-    page.run("for (const each of await page.locator('#state-tree details').all()) await each.evaluate((e) => { e.open = true; });")
+    page.run(
+        "for (const each of await page.locator('#state-tree details').all())"
+        "  await each.evaluate((e) => { e.open = true; });"
+    )
     found = page.run(
         "await page.evaluate(axe); return page.evaluate(async () => (await window.axe.run(document,"
         " { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations"
@@ -379,7 +438,9 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(page, archal, github, wi
     )
 
     assert found == []
-    widths = page.run("return page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);")
+    widths = page.run(
+        "return page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);"
+    )
     assert widths[0] == widths[1] == width
 
 
@@ -405,7 +466,9 @@ def test_without_motion_nothing_moves(page, archal, github):
         github("GET", "/user")
         arrived(page, count + 1)
         names.append(
-            page.run("return page.locator('tr.row').first().evaluate((row) => getComputedStyle(row).animationName);")
+            page.run(
+                "return page.locator('tr.row').first().evaluate((row) => getComputedStyle(row).animationName);"
+            )
         )
     assert names == ["none", "come"]
 
@@ -430,3 +493,20 @@ def test_the_handles_of_the_server_itself_serve_the_page(page, archal, github):
     present = json.loads(send(f"{archal.api_url}/_archal/requests?after=0").body)
     assert present["last"] == 2
     assert page.run("return kept.said.filter((text) => !text.includes('404'));") == []
+
+
+def test_the_picture_in_the_readme_is_of_this_page(page, tmp_path):
+    """It is a PNG of less than 200 KB, made by `tests/screenshot.py`, which still can."""
+    root = Path(__file__).parents[2]
+    picture = root / "docs" / "page.png"
+    assert "(docs/page.png)" in (root / "README.md").read_text(encoding="utf-8")
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert picture.stat().st_size < 200_000
+
+    load = spec_from_file_location("screenshot", root / "tests" / "screenshot.py")
+    screenshot = module_from_spec(load)
+    load.loader.exec_module(screenshot)
+    screenshot.take(page, tmp_path / "page.png")
+    assert (tmp_path / "page.png").read_bytes()[:24] == picture.read_bytes()[
+        :24
+    ]  # of the same size

@@ -6,8 +6,9 @@ import dataclasses
 
 # What the handles of state and faults answer, as their contract has it.
 HANDLES = """
-const summary = { sessionId: kept.session, status: "running", cloneIds: ["github"], expiresAt: "2030-01-31T08:00:00.000Z",
-  endedAt: null, lastError: null };
+kept.session = args.session;
+const summary = { sessionId: kept.session, status: "running", cloneIds: ["github"],
+  expiresAt: "2030-01-31T08:00:00.000Z", endedAt: null, lastError: null };
 const marks = [], faults = [];
 const answers = {
   "GET world": () => ({ session: kept.session, sessions: [summary], marks,
@@ -19,7 +20,10 @@ const answers = {
   "GET snapshots/m1/diff": () => ({ changes: [{ clone: "github", kind: "repo", key: "testuser/made",
     before: null, after: { name: "made" }, text: "github repo testuser/made added" }] }),
   "GET faults": () => ({ faults }),
-  "POST faults": (rule) => { faults.push({ id: `f${faults.length + 1}`, ...rule, hits: 0 }); return { id: faults.at(-1).id }; },
+  "POST faults": (rule) => {
+    faults.push({ id: `f${faults.length + 1}`, ...rule, hits: 0 });
+    return { id: faults.at(-1).id };
+  },
   "DELETE faults": () => { faults.length = 0; return null; },
   "DELETE faults/f1": () => { faults.shift(); return null; },
 };
@@ -35,7 +39,6 @@ page.on("console", (message) => kept.said.push(message.text()));
 page.on("pageerror", (error) => kept.said.push(String(error)));
 page.on("dialog", (dialog) => { kept.said.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
 page.on("request", (request) => kept.asked.push(request.url()));
-kept.session = args.session;
 await page.route(/\\/_archal\\/(world|state|reset|snapshots|faults|clock)(?=[/?]|$)/, async (route) => {
   const request = route.request(), url = new URL(request.url());
   const spelled = `${request.method()} ${url.pathname.slice("/_archal/".length)}`;

@@ -61,7 +61,7 @@ function rowOf(request) {
     "tr", { role: "row", class: "row" },
     cell("no", String(request.number)),
     cell("what", open),
-    cell("clone", request.clone ?? "–"),
+    cell("clone", request.clone ?? ""),
     cell("status", make("span", { class: failed ? "bad" : "good" }, String(request.status))),
     cell("who", answerer(request), request.fault ? make("span", { class: "tag odd" }, ` fault: ${brief(request.fault)}`) : null),
     cell("took", `${request.durationMs.toFixed(1)} ms`),
@@ -108,14 +108,14 @@ function details(request) {
       ["Session", request.sessionId], ["Tool", request.tool],
       ["Fault", request.fault ? brief(request.fault) : null],
     ]),
+    title("Request body"), ...body("Request body", request.requestBody),
+    title("Response body"), ...body("Response body", request.responseBody),
     title("Headers received"), fields(request.receivedHeaders),
     title("What the clone saw"),
     ...(saw
       ? [make("p", { class: "path" }, `${saw.method} ${saw.path}${saw.query ? `?${saw.query}` : ""}`), fields(saw.headers)]
       : [make("p", { class: "quiet" }, `Nothing: the ${request.answeredBy} answered.`)]),
-    title("Request body"), ...body("Request body", request.requestBody),
     title("Response headers"), fields(request.responseHeaders),
-    title("Response body"), ...body("Response body", request.responseBody),
   ];
 }
 

@@ -134,7 +134,7 @@ class Exchange:
 class FrontDoor:
     """The ASGI application; `on_record` is called with every record, on the server's thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
         *,
         control: Callable[[Exchange], Awaitable[None]],

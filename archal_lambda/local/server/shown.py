@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 import re
 from typing import TYPE_CHECKING
@@ -30,23 +31,24 @@ _NAME = re.compile(
 )
 # Names of header fields whose values may come again in a body.
 _CARRIES = re.compile(rb"authorization|token|secret|cookie|api-?key|password")
-# What is a credential by its looks, whatever it is called.
+# What is a credential by its looks, whatever it is called. No pattern here may go over a text more than once.
 _LOOKS = re.compile(
-    r"\b(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
+    r"(?<![\w-])(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
     r"[A-Za-z0-9_-]{8,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+    r"|(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
     r"|(?<=Bearer )[\w.~+/=-]{6,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     re.DOTALL,
 )
-_STRING = r'"(?:[^"\\]|\\.)*(?:"|$)'
+_STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)'
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]|[^\s{{}}\[\],\"]+", re.DOTALL)
 _COLON = re.compile(r"\s*:\s*")
-_XML = re.compile(r"(<(?:[\w-]+:)?([\w-]+)[^<>]*>)([^<]+)")
+_XML = re.compile(r"(<(?:[\w-]++:)?([\w-]++)[^<>]*+>)([^<]++)")
 _TEXTUAL = re.compile(
     r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|x-ndjson|graphql|javascript)"
     r"|application/x-www-form-urlencoded"
 )
+_PAIRS = re.compile(r"[\w.\[\]-]+=\S*")  # a form whose type was not said
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -55,9 +57,8 @@ def is_text(media_type: str, content: bytes) -> bool:
     if media_type and not _TEXTUAL.match(media_type):
         return False
     try:
-        # The last character may have been cut in two.
-        text = content.decode("utf-8", "ignore" if len(content) > 3 else "strict")  # noqa: PLR2004
-        content[:-3].decode("utf-8")
+        # A decoder that waits for more, because the last character may have been cut in two.
+        text = codecs.getincrementaldecoder("utf-8")().decode(content)
     except UnicodeDecodeError:
         return False
     return "\0" not in text
@@ -100,8 +101,7 @@ class Hider:
 
     def text(self, text: str, media_type: str) -> str:
         """Give a body's text without secrets."""
-        unnamed = media_type in {"", "text/plain"} and not text.lstrip().startswith(("{", "["))
-        if media_type == _FORM or (unnamed and "=" in text):
+        if media_type == _FORM or (media_type in {"", "text/plain"} and _PAIRS.fullmatch(text)):
             return self._plain("&".join(self._pair(pair) for pair in text.split("&")))
         if "xml" in media_type or "html" in media_type:
             return self._plain(_XML.sub(_element, text))
@@ -144,6 +144,8 @@ class Hider:
         return "".join([*pieces, text[done:]])
 
     def _string(self, token: str, depth: int) -> str:
+        if "\\" not in token:
+            return token  # whose secrets are found in the whole text
         inner = _unquoted(token)
         # A string may hold JSON, as that of an MCP result does.
         shown = self._json(inner, depth + 1) if '"' in inner and depth < _DEPTH else inner

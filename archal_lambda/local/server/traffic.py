@@ -25,7 +25,7 @@ __all__ = ["Kept", "Traffic"]
 _MAX_REQUESTS = 1000  # whose records are kept
 _MAX_BODY = 65_536  # bytes kept of each body
 _MAX_BODIES = 16_777_216  # bytes kept of all bodies; the oldest ones go first
-_MAX_SECRETS = 1000  # the last ones seen, which are looked for in every body
+_MAX_SECRETS = 200  # the last ones seen, which are looked for in every body
 _Pairs = list[tuple[bytes, bytes]]
 
 
