@@ -65,7 +65,9 @@ def run_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 def _has_the_keyboard() -> bool:
     """Tell whether this process is in the terminal's foreground, whose members all get a Ctrl-C."""
-    with contextlib.suppress(OSError, AttributeError):  # no terminal, or not POSIX
+    if os.name != "posix":
+        return True  # a console does the same
+    with contextlib.suppress(OSError):  # there is no terminal
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
         try:
             return os.tcgetpgrp(terminal) == os.getpgrp()

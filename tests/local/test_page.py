@@ -78,9 +78,8 @@ def test_it_loads_nothing_from_elsewhere_and_says_nothing_on_the_console(page, a
 
     said, asked = page.run("return [kept.said, kept.asked];")
     assert said == []
-    assert {"/", "/_archal/page.css", "/_archal/page.js", "/_archal/icon.svg"} <= {
-        url.removeprefix(archal.api_url) for url in asked
-    } | {"/_archal/icon.svg"}
+    paths = {url.removeprefix(archal.api_url) for url in asked}
+    assert {"/", "/_archal/page.css", "/_archal/page.js"} <= paths
     assert [url for url in asked if not url.startswith(f"{archal.api_url}/")] == []
 
 
@@ -304,32 +303,9 @@ def test_with_the_keyboard_alone(page, archal, github):
     arrived(page, 2)
     page.wait("document.querySelector('#reset-clone').options.length === 2")
     page.run("await page.evaluate(() => document.activeElement.blur());")
-    order = []
-    for _ in range(30):
-        page.run("await page.keyboard.press('Tab');")
-        order.append(focused(page))
-        outline = (
-            "return page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);"
-        )
-        if order[-1] == "Skip to the requests" and len(order) > 1:
-            break
-        if page.run("return page.evaluate(() => document.activeElement !== document.body);"):
-            assert page.run(outline) == "solid", order[-1]
-    assert order[:12] == [
-        "Skip to the requests",
-        "Requests",
-        "Sessions",
-        "Changes",
-        "Faults",
-        "State",
-        "filter",
-        "failures",
-        "pause",
-        "▸ GET /user",
-        "▸ POST /api/sessions",
-        "session",
-    ] or order[9:11] == ["GET /user", "POST /api/sessions"]
-    assert order[11:18] == [
+    expected = ["Skip to the requests", "Requests", "Sessions", "Changes", "Faults", "State"]
+    expected += ["filter", "failures", "pause", "GET /user", "POST /api/sessions"]
+    expected += [
         "session",
         "reset-clone",
         "Reset",
@@ -338,6 +314,17 @@ def test_with_the_keyboard_alone(page, archal, github):
         "state-clone",
         "Show state",
     ]
+    for name in expected:
+        page.run("await page.keyboard.press('Tab');")
+        assert focused(page) == name
+        outline = (
+            "return page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);"
+        )
+        assert page.run(outline) == "solid", name
+    page.run("await page.keyboard.press('Tab');")
+    assert (
+        page.run("return page.evaluate(() => document.activeElement.tagName);") == "BODY"
+    )  # no trap
 
     page.run(
         "await page.locator('button.open').first().focus(); await page.keyboard.press('Enter');"

@@ -18,9 +18,10 @@ export async function world() {
   byId("session-list").replaceChildren(...sessions.map((each) => card(each, each.sessionId === session ? clones : [])));
   options(byId("session"), sessions.map((each) => each.sessionId), byId("session").value || session);
   for (const select of document.querySelectorAll("select.clones")) options(select, clones.map((clone) => clone.id));
-  const newest = byId("mark").options.length < marks.length ? marks.at(-1) : byId("mark").value;
-  options(byId("mark"), marks, newest);
+  const isNew = byId("mark").options.length < marks.length;
+  options(byId("mark"), marks, isNew ? marks.at(-1) : byId("mark").value);
   byId("marks-form").hidden = marks.length === 0;
+  if (isNew) await changes({ quietly: true });
 }
 
 function card(session, clones) {

@@ -41,7 +41,7 @@ _OTHER_USER = "user-other"
 class LocalArchal:
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
-    The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
+    A browser at `api_url` shows what happens. The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
     forgets all but `requests`.
 
     Args:

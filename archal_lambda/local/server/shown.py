@@ -102,12 +102,13 @@ class Hider:
     def text(self, text: str, media_type: str) -> str:
         """Give a body's text without secrets."""
         if media_type == _FORM or (media_type in {"", "text/plain"} and _PAIRS.fullmatch(text)):
-            return self._plain("&".join(self._pair(pair) for pair in text.split("&")))
+            return self.plain("&".join(self._pair(pair) for pair in text.split("&")))
         if "xml" in media_type or "html" in media_type:
-            return self._plain(_XML.sub(_element, text))
-        return self._plain(self._json(text))
+            return self.plain(_XML.sub(_element, text))
+        return self.plain(self._json(text))
 
-    def _plain(self, text: str) -> str:
+    def plain(self, text: str) -> str:
+        """Hide in a text that has no fields."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         return _LOOKS.sub(_HIDDEN, text)
@@ -149,7 +150,7 @@ class Hider:
         inner = _unquoted(token)
         # A string may hold JSON, as that of an MCP result does.
         shown = self._json(inner, depth + 1) if '"' in inner and depth < _DEPTH else inner
-        shown = self._plain(shown)
+        shown = self.plain(shown)
         return token if shown == inner else json.dumps(shown, ensure_ascii=False)
 
 

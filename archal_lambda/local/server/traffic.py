@@ -147,7 +147,10 @@ class Traffic:
         return {
             **_rendered(kept),
             "requestBody": kept.request.shown(hider),
-            "responseHeaders": self._redactor.headers(kept.response_headers),
+            "responseHeaders": [
+                (name, hider.plain(value))
+                for name, value in self._redactor.headers(kept.response_headers)
+            ],
             "responseBody": kept.response.shown(hider),
         }
 
