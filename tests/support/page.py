@@ -54,6 +54,7 @@ await page.route(/\\/_archal\\/(world|state|reset|snapshots|faults|clock)(?=[/?]
   const value = answers[spelled](JSON.parse(request.postData() || "{}"));
   await (value === null ? route.fulfill({ status: 204 }) : route.fulfill({ json: value }));
 });
+if (args.clock) await page.clock.install();
 await page.goto(args.url);
 await page.waitForFunction(() => document.querySelector("#connection").textContent.startsWith("http"));
 """
@@ -66,8 +67,8 @@ class Page:
 
     browser: object
 
-    def open(self, archal, *, standin=True, missing=None, message="", **options):
-        """Open the page; `standin` answers for the handles of state and faults, `missing` refuses them."""
+    def open(self, archal, *, standin=True, missing=None, message="", clock=False, **options):
+        """Open the page; `standin` answers for the handles of state and faults, `missing` refuses them; `clock` holds its time."""
         self.browser.run(
             OPEN,
             url=f"{archal.api_url}/",
@@ -75,6 +76,7 @@ class Page:
             standin=standin,
             missing=missing,
             message=message,
+            clock=clock,
             options=options,
         )
 

@@ -41,8 +41,8 @@ _OTHER_USER = "user-other"
 class LocalArchal:
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
-    A browser at `api_url` shows what happens. The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
-    forgets all but `requests`.
+    The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
+    forgets all but `requests`. A browser at `api_url` shows what happens.
 
     Args:
         clones: Clones of the ready session. Those in `extra_clones` are always part of it.
