@@ -68,7 +68,10 @@ class Page:
     browser: object
 
     def open(self, archal, *, standin=True, missing=None, message="", clock=False, **options):
-        """Open the page; `standin` answers for the handles of state and faults, `missing` refuses them; `clock` holds its time."""
+        """Open the page; `clock` holds its time.
+
+        `standin` answers for the handles of state and faults, `missing` refuses them with that status.
+        """
         self.browser.run(
             OPEN,
             url=f"{archal.api_url}/",
