@@ -22,7 +22,7 @@ COMMANDS = {
     "env": "Print the settings as variables for a shell, a .env file or SAM.",
     "harness": "Run a handler under the contract of `archal run`.",
     "invoke": "Run a handler once and print what it returns.",
-    "local": "Run an offline Archal on this machine until Ctrl-C or SIGTERM.",
+    "local": "Run an offline Archal until Ctrl-C or SIGTERM, or while CMD runs.",
     "mcp": "Use the tools of CLONE by MCP: list them, or call one.",
     "session": "Create, watch and stop hosted sessions.",
 }

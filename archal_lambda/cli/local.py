@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archal_lambda import Settings
+from archal_lambda.cli.command import run_command
 from archal_lambda.cli.env import as_text
 from archal_lambda.local import LocalArchal
 
@@ -46,24 +47,43 @@ __all__ = ["local", "local_session", "request_line"]
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
-def local(
+@click.option("--verbose", is_flag=True, help="Show the requests of CMD on stderr, too.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- CMD [ARG]...]")
+def local(  # noqa: PLR0913 - one parameter for each option
     port: int,
     clones: tuple[str, ...],
     startup_delay: float,
+    command: tuple[str, ...],
     *,
     as_json: bool,
     list_routes: bool,
-) -> None:
-    """Run an offline Archal on this machine until Ctrl-C or SIGTERM.
+    verbose: bool,
+) -> int:
+    """Run an offline Archal until Ctrl-C or SIGTERM, or while CMD runs.
 
     Prints the variables to set on stdout, and each request on stderr as it comes: in colour on a terminal if the
-    service has what was asked for, and the clone has not built it.
+    service has what was asked for, and the clone has not built it. At the printed address a browser shows them, too.
+
+    With CMD, sets the variables for CMD alone, prints nothing, passes signals on to CMD and ends with its status, 128
+    and the number if a signal ended it, 127 if it is not found.
     """
     if list_routes:
         for clone, routes in LocalArchal(clones=clones).routes.items():
             for method, path in routes:
                 click.echo(f"{clone}  {method:6} {path}")
-        return
+        return 0
+    if command and as_json:
+        raise click.UsageError("--json is for programs that start no CMD")
+    shown = verbose or not command
+    archal = LocalArchal(
+        clones=clones,
+        port=port,
+        startup_delay=startup_delay,
+        on_request=(lambda record: click.echo(request_line(record), err=True)) if shown else None,
+    )
+    if command:
+        with archal:
+            return run_command(command, archal.environ)
     stop = threading.Event()
 
     def end(*_: object) -> None:
@@ -71,12 +91,6 @@ def local(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    archal = LocalArchal(
-        clones=clones,
-        port=port,
-        startup_delay=startup_delay,
-        on_request=lambda record: click.echo(request_line(record), err=True),
-    )
     with archal:
         if as_json:
             facts = {
@@ -93,15 +107,19 @@ def local(
             )
             click.echo(as_text(archal.environ, "shell"))
         stop.wait()
+    return 0
 
 
 def request_line(record: RecordedRequest) -> str:
-    """Show a request in one line, without header, query or body."""
+    """Show a request in one line, without header, query, body or the session's part of the path."""
     seen = ""
+    path = record.path
+    if record.session_id is not None:
+        path = path.removeprefix(f"/runtime/{record.session_id}")
     if record.clone is not None:
         tool = f" {record.tool}" if record.tool else ""
         seen = f"  -> {record.clone}{tool}" if record.clone_saw else "  stopped at the route"
-    line = f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
+    line = f"{record.method:6} {path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
     if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
         # `click.echo` takes the colour off where there is no terminal.
         return click.style(f"{line}  not built here: see --list-routes", fg="yellow")

@@ -417,7 +417,7 @@ def test_local_serves_until_a_signal(cli, number, monkeypatch):
     assert set(facts) == {"api_url", "runtime_url", "token", "session_id", "environ"}
     assert (code, json.loads(out)["login"]) == (0, "testuser")
     assert server.returncode == 0
-    assert re.search(r"GET +/runtime/\S+/user  200 .* -> github", err)
+    assert re.search(r"GET +/github/api/user  200 .* -> github", err)
     assert facts["token"] not in err
 
 

@@ -245,7 +245,7 @@ def test_another_users_session_is_403_and_an_unknown_one_404(archal, control):
         ("PUT", "/api/sessions", 405, {"GET", "HEAD", "POST"}),
         ("POST", "/api/sessions/x", 405, {"GET", "HEAD", "DELETE"}),
         ("BREW", "/auth/me", 405, {"GET", "HEAD"}),
-        ("GET", "/", 404, None),
+        ("GET", "/nowhere", 404, None),
         ("GET", "/api", 404, None),
         ("GET", "/api/sessions/", 404, None),
         ("GET", "/api/scenarios", 404, None),

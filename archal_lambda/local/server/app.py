@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from archal_lambda.local.server.records import Redactor, SeenByClone
+    from archal_lambda.local.server.traffic import Kept, Traffic
 
 __all__ = [
     "ApiError",
@@ -133,19 +134,21 @@ class Exchange:
 class FrontDoor:
     """The ASGI application; `on_record` is called with every record, on the server's thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
         *,
         control: Callable[[Exchange], Awaitable[None]],
         proxy: Callable[[Exchange], Awaitable[None]],
         admin: ASGIApp,
         redactor: Redactor,
+        traffic: Traffic,
         on_record: Callable[[RecordedRequest], None],
     ) -> None:
         self._control = control
         self._proxy = proxy
         self._admin = admin
         self._redactor = redactor
+        self._traffic = traffic
         self._on_record = on_record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,23 +158,30 @@ class FrontDoor:
             return
         started = time.perf_counter()
         exchange = Exchange(scope=scope, receive=receive, send=send)
+        received = b""
+        kept: Kept | None = None
 
         async def send_recorded(message: Message) -> None:
+            nonlocal kept
             # The record comes first, so that whoever has the response also finds the record.
             if message["type"] == "http.response.start":
-                self._record(exchange, status=message["status"], started=started)
+                kept = self._record(exchange, received, status=message["status"], started=started)
+                kept.begin(message)
+            elif kept is not None:
+                kept.take(message)
             await send(message)
 
         exchange.send = send_recorded
         try:
             exchange.body = await _drain(receive)
         except _CallerLeftError:
-            self._record(exchange, status=_CALLER_LEFT, started=started)
+            self._record(exchange, received, status=_CALLER_LEFT, started=started)
             return
+        received = exchange.body or b""  # the exchange gives its own away
         is_proxied = scope["raw_path"].startswith(b"/runtime/")
         await (self._proxy if is_proxied else self._control)(exchange)
 
-    def _record(self, exchange: Exchange, *, status: int, started: float) -> None:
+    def _record(self, exchange: Exchange, body: bytes, *, status: int, started: float) -> Kept:
         scope = exchange.scope
         record = RecordedRequest(
             method=scope["method"],
@@ -185,11 +195,13 @@ class FrontDoor:
             clone_saw=exchange.clone_saw,
             tool=exchange.tool,
         )
+        kept = self._traffic.add(record, scope["headers"], body)
         try:
             self._on_record(record)
         except Exception:
             # A watcher's mistake must not change what the caller of the stand-in sees.
             _logger.exception("on_request failed")
+        return kept
 
 
 class _CallerLeftError(Exception):

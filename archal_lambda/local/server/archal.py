@@ -22,10 +22,12 @@ from archal_lambda.local.clones.kind import catalogue
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
+from archal_lambda.local.server.page import page_handles
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
+from archal_lambda.local.server.traffic import Traffic
 from archal_lambda.local.server.world import World
 
 __all__ = ["LocalArchal"]
@@ -40,7 +42,7 @@ class LocalArchal:
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
     The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
-    forgets all but `requests`.
+    forgets all but `requests`. A browser at `api_url` shows what happens.
 
     Args:
         clones: Clones of the ready session. Those in `extra_clones` are always part of it.
@@ -226,6 +228,7 @@ class LocalArchal:
     def _build(self, origin: str) -> tuple[FrontDoor, World, Session]:
         users = {self._token: _USER, self._other_token: _OTHER_USER}
         redactor = Redactor(users)
+        traffic = Traffic(redactor, users)
         store = SessionStore(startup_delay=self._startup_delay)
         world = World(origin=origin, store=store, kinds=self._kinds, clock=self._clock)
         proxy = Proxy(
@@ -244,8 +247,9 @@ class LocalArchal:
         front = FrontDoor(
             control=control,
             proxy=proxy,
-            admin=Admin(origin, []),
+            admin=Admin(origin, [*page_handles(traffic)]),
             redactor=redactor,
+            traffic=traffic,
             on_record=self._record,
         )
         return front, world, ready

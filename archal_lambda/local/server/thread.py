@@ -32,6 +32,7 @@ T = TypeVar("T")
 _GRACE = 1
 _BACKLOG = 128
 _POLL = 0.002
+_QUICK_POLL = 0.0005  # where somebody waits for an end
 
 # Without a handler, logging's last resort would print uvicorn's remarks to stderr.
 logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
@@ -81,13 +82,13 @@ class _Server(uvicorn.Server):
         del sockets  # the thread closes its own
         for server in self.servers:
             server.close()
-        await asyncio.sleep(_POLL)  # connections just accepted become known
+        await asyncio.sleep(_QUICK_POLL)  # connections just accepted become known
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
         until = time.monotonic() + _GRACE
         while (state.connections or state.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn sets no event
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_QUICK_POLL)
         for task in state.tasks:
             task.cancel()
         await self._closing()

@@ -1,0 +1,181 @@
+"""Bodies as they may be shown: text without secrets, or no more than how large something is.
+
+This module owns what in a body is a secret. It reads text as it is, whole or cut off, and leaves everything else in it
+untouched, so that what is shown is what was sent. It must not keep anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus, unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Hider", "credentials", "is_text"]
+
+_HIDDEN = "[redacted]"
+_MIN_SECRET = 6  # characters; anything shorter would be found inside of ordinary words
+_DEPTH = 4  # of JSON inside of strings of JSON
+
+# Names of fields; an author is nobody's secret, and neither is what begins with such a word as `keyword`.
+_NAME = re.compile(
+    r"token|secret|passw|passphrase|credential|cookie|signature|\bauth$|_auth$|authorization"
+    r"|keys?$|\bcvc|\bcvv|\bpin$|card\W?number|\botp$",
+    re.IGNORECASE,
+)
+# Names of header fields whose values may come again in a body.
+_CARRIES = re.compile(rb"authorization|token|secret|cookie|api-?key|password")
+# What is a credential by its looks, whatever it is called. No pattern here may go over a text more than once.
+_LOOKS = re.compile(
+    r"(?<![\w-])(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
+    r"[A-Za-z0-9_-]{8,}"
+    r"|(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
+    r"|(?<=Bearer )[\w.~+/=-]{6,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+    re.DOTALL,
+)
+_STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)'
+_TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]|[^\s{{}}\[\],\"]+", re.DOTALL)
+_COLON = re.compile(r"\s*:\s*")
+_XML = re.compile(r"(<(?:[\w-]++:)?([\w-]++)[^<>]*+>)([^<]++)")
+_TEXTUAL = re.compile(
+    r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|x-ndjson|graphql|javascript)"
+    r"|application/x-www-form-urlencoded"
+)
+_PAIRS = re.compile(r"[\w.\[\]-]+=\S*")  # a form whose type was not said
+_FORM = "application/x-www-form-urlencoded"
+
+
+def is_text(media_type: str, content: bytes) -> bool:
+    """Tell whether a body can be shown as text; one without a type can, if it looks like text."""
+    if media_type and not _TEXTUAL.match(media_type):
+        return False
+    try:
+        # A decoder that waits for more, because the last character may have been cut in two.
+        text = codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text
+
+
+def credentials(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    """List the secrets that came in header fields, each as it might come again."""
+    found: list[str] = []
+    for name, raw in headers:
+        if not _CARRIES.search(name.lower()):
+            continue
+        value = raw.decode("latin-1")
+        if name.lower().endswith(b"cookie"):
+            found += [pair.partition("=")[2].strip() for pair in value.split(";")]
+            continue
+        scheme, _, rest = value.strip().partition(" ")
+        found.append(rest.strip() or scheme)
+        if scheme.lower() == "basic":
+            found += _basic(rest)
+    return [secret for secret in found if len(secret) >= _MIN_SECRET]
+
+
+def _basic(encoded: str) -> Sequence[str]:
+    try:
+        pair = base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return ()
+    user, _, password = pair.partition(":")
+    # Many services take a token as the name, with nothing or a word of no account beside it.
+    return (pair, user, password) if not password else (pair, password)
+
+
+class Hider:
+    """Hides the known secrets, what is a secret by its field's name, and what is one by its looks."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        spelled = {form for secret in secrets for form in (secret, quote_plus(secret))}
+        # The longest first: one may be part of another.
+        self._secrets = sorted(spelled, key=len, reverse=True)
+
+    def text(self, text: str, media_type: str) -> str:
+        """Give a body's text without secrets."""
+        if media_type == _FORM or (media_type in {"", "text/plain"} and _PAIRS.fullmatch(text)):
+            return self.plain("&".join(self._pair(pair) for pair in text.split("&")))
+        if "xml" in media_type or "html" in media_type:
+            return self.plain(_XML.sub(_element, text))
+        return self.plain(self._json(text))
+
+    def plain(self, text: str) -> str:
+        """Hide in a text that has no fields."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return _LOOKS.sub(_HIDDEN, text)
+
+    def _pair(self, pair: str) -> str:
+        name, equals, value = pair.partition("=")
+        value = unquote_plus(value)
+        if not equals or not value:
+            return pair
+        if _NAME.search(unquote_plus(name).rstrip("]")):
+            return f"{name}={_HIDDEN}"
+        shown = self.text(value, "application/json")
+        return pair if shown == value else f"{name}={quote_plus(shown, safe='[]')}"
+
+    def _json(self, text: str, depth: int = 0) -> str:
+        """Hide in JSON, whole or cut off, one text or many, as in an event stream."""
+        pieces: list[str] = []
+        done = 0
+        hidden_until = -1
+        for token in _TOKEN.finditer(text):
+            if token.start() < hidden_until or not token[0].startswith('"'):
+                continue
+            colon = _COLON.match(text, token.end())
+            pieces.append(text[done : token.start()])
+            done = token.end()
+            if colon is None or not _NAME.search(_unquoted(token[0])):
+                pieces.append(self._string(token[0], depth))
+                continue
+            end = _value_end(text, colon.end())
+            value = text[colon.end() : end]
+            pieces.append(token[0] + colon[0])
+            pieces.append(value if value in {"null", '""', "true", "false"} else f'"{_HIDDEN}"')
+            done = hidden_until = end
+        return "".join([*pieces, text[done:]])
+
+    def _string(self, token: str, depth: int) -> str:
+        if "\\" not in token:
+            return token  # whose secrets are found in the whole text
+        inner = _unquoted(token)
+        # A string may hold JSON, as that of an MCP result does.
+        shown = self._json(inner, depth + 1) if '"' in inner and depth < _DEPTH else inner
+        shown = self.plain(shown)
+        return token if shown == inner else json.dumps(shown, ensure_ascii=False)
+
+
+def _unquoted(token: str) -> str:
+    try:
+        text = json.loads(token, strict=False)
+    except ValueError:
+        return token.strip('"')
+    return text if isinstance(text, str) else token
+
+
+def _value_end(text: str, start: int) -> int:
+    """Find where the JSON value that begins here ends; the end of the text, if it is cut off."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+        if depth < 0 or (depth == 0 and token[0] == ","):
+            return token.start()
+        if depth == 0:
+            return token.end()
+    return len(text)
+
+
+def _element(match: re.Match[str]) -> str:
+    return match[1] + _HIDDEN if _NAME.search(match[2]) else match[0]
