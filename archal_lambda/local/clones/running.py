@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["Place", "Running", "StateOf", "UnsupportedError"]
+__all__ = ["Place", "Running", "SeedError", "StateOf", "UnsupportedError"]
 
 # Of each kind of object, such as `issue`, the objects as JSON has them, by what they are known by, such as
 # `testuser/webshop#1`.
@@ -20,7 +20,13 @@ StateOf = Mapping[str, Mapping[str, object]]
 
 
 class UnsupportedError(Exception):
-    """What a clone cannot do with its state; the words say what and why."""
+    """A clone cannot do this with its state; the message names the clone and what it cannot do."""
+
+    __module__ = "archal_lambda.local"
+
+
+class SeedError(Exception):
+    """A seed document that a clone refuses; the words begin with the path of the key at fault."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,9 @@ class Place:
 
     base_url: str  # its public one, without a trailing slash
     seed: str  # the name of one of its kind's
+    document: object = (
+        None  # what its kind's `read_seed` gave, where the seed is one of the user's own
+    )
     clock: Callable[[], float]  # epoch seconds, of this clone alone
 
 

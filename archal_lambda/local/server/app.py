@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiError",
+    "CallerLeftError",
     "Exchange",
     "FrontDoor",
     "bearer",
+    "drain",
     "envelope",
     "json_response",
     "payload_too_large",
@@ -164,8 +166,8 @@ class FrontDoor:
 
         exchange.send = send_recorded
         try:
-            exchange.body = await _drain(receive)
-        except _CallerLeftError:
+            exchange.body = await drain(receive)
+        except CallerLeftError:
             self._record(exchange, status=_CALLER_LEFT, started=started)
             return
         is_proxied = scope["raw_path"].startswith(b"/runtime/")
@@ -192,17 +194,18 @@ class FrontDoor:
             _logger.exception("on_request failed")
 
 
-class _CallerLeftError(Exception):
+class CallerLeftError(Exception):
     """The connection was lost while the body was read."""
 
 
-async def _drain(receive: Receive) -> bytes | None:
+async def drain(receive: Receive) -> bytes | None:
+    """Read the whole body of a request; None if it is above the limit."""
     body = bytearray()
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _CallerLeftError
+            raise CallerLeftError
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size <= _MAX_BODY:
