@@ -20,9 +20,16 @@ StateOf = Mapping[str, Mapping[str, object]]
 
 
 class UnsupportedError(Exception):
-    """A clone cannot do this with its state; the message names the clone and what it cannot do."""
+    """A clone cannot do this with its state.
+
+    Args:
+        reason: Which clone, and what it cannot do.
+    """
 
     __module__ = "archal_lambda.local"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
 
 
 class SeedError(Exception):

@@ -8,6 +8,7 @@ and the site that a browser names, and what changes anything must be JSON, which
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ _GUARDS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+
+_logger = logging.getLogger("archal_lambda.local")
 
 # Answers one request; what it gives is sent as JSON, nothing as 204, and a `Response` as it is.
 Handle = Callable[["Request"], Awaitable[object]]
@@ -122,7 +125,14 @@ def _route(path: str, handles: Mapping[str, Handle]) -> Route:
         method = "GET" if request.method == "HEAD" else request.method
         if method != "GET":
             _check_type(request)
-        found = await handles[method](request)
+        try:
+            found = await handles[method](request)
+        except (ApiError, UnsupportedError):
+            raise
+        except Exception as error:
+            _logger.exception("a handle failed")
+            reason = f"the handle failed: {type(error).__name__}"
+            raise ApiError(500, "handle_failed", reason) from None
         if isinstance(found, Response):
             return found
         return Response(status_code=204) if found is None else json_response(found)

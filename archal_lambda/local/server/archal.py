@@ -102,6 +102,7 @@ class LocalArchal(Steering):
         self._log = RequestLog()
         self._thread: ServerThread | None = None
         self._keeper: Keeper | None = None
+        self._world: World | None = None
         self._origin: str | None = None
         self._session_id: str | None = None
 
@@ -127,6 +128,7 @@ class LocalArchal(Steering):
             sock.close()
             raise
         self._origin, self._session_id, self._thread = origin, session.id, thread
+        self._world = world
         thread.call(world.open(session))
         return self
 

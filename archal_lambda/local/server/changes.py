@@ -91,13 +91,13 @@ def _order(key: str) -> list[tuple[int, str]]:
 
 
 def _differences(before: object, after: object) -> Iterator[str]:
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        yield f"{_shown(before)} -> {_shown(after)}"
-        return
-    was, now = cast("dict[str, object]", before), cast("dict[str, object]", after)
-    for field in dict.fromkeys([*now, *was]):
-        if was.get(field) != now.get(field) or (field in was) != (field in now):
-            yield f"{_printable(field)} {_shown(was.get(field))} -> {_shown(now.get(field))}"
+    if isinstance(before, dict) and isinstance(after, dict):
+        was, now = cast("dict[str, object]", before), cast("dict[str, object]", after)
+        for field in dict.fromkeys([*now, *was]):
+            if was.get(field) != now.get(field) or (field in was) != (field in now):
+                yield f"{_printable(field)} {_shown(was.get(field))} -> {_shown(now.get(field))}"
+    else:
+        yield f"{_shown(cast('object', before))} -> {_shown(cast('object', after))}"
 
 
 def _told(found: object) -> str:

@@ -78,11 +78,11 @@ class Keeper:
         failures: list[Exception] = []
         async with self._lock:
             for name in names:
-                self.world.clock_of(session.id, name).ahead = 0.0
                 try:
                     with _named(name):
                         clone = await self.world.started(session.id, name)
                         if clone is not None:  # one that has not begun is as its seed has it
+                            self.world.clock_of(session.id, name).ahead = 0.0
                             await clone.reset()
                 except Exception as error:  # noqa: BLE001 - it is raised when all have been asked
                     failures.append(error)

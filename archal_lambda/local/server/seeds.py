@@ -1,19 +1,15 @@
 """The seeds of the ready session: by name, from a file, or as a mapping.
 
-This module owns how a file is read, and what a user's own seed is called. It must not know what a seed may say: that is
-the clone's.
+This module owns what a user's own seed is called. It must not know what a seed may say: that is the clone's.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.running import SeedError
@@ -34,13 +30,15 @@ def choose(
     seeds: Mapping[str, Seed], kinds: Mapping[str, CloneKind], clones: tuple[str, ...]
 ) -> tuple[dict[str, CloneKind], dict[str, str]]:
     """Give the catalogue with the user's own seeds in it, and the name of the seed of each clone."""
+    if not isinstance(seeds, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller's
+        raise ConfigurationError("seeds", "must be a mapping of clone id to seed")
     chosen = {clone: kinds[clone].seeds[0] for clone in clones}
     found = dict(kinds)
     for clone, seed in seeds.items():
         if clone not in chosen:
             known = ", ".join(chosen)
             raise ConfigurationError(
-                "seeds", f"contains {clone[:_SHOWN]!a}, which is not among the clones: {known}"
+                "seeds", f"contains {str(clone)[:_SHOWN]!a}, which is not among the clones: {known}"
             )
         kind = found[clone]
         if isinstance(seed, str):
@@ -49,7 +47,7 @@ def choose(
                 raise ConfigurationError(
                     "seeds",
                     f"names the unknown {clone} seed {seed[:_SHOWN]!a}; available: {known}; "
-                    "for a file, give a Path",
+                    "for a file, give a Path (on the command line a name in .json, .yaml or .yml)",
                 )
             chosen[clone] = seed
             continue
@@ -68,57 +66,16 @@ def _read(seed: PathLike[str] | Mapping[str, object], kind: CloneKind) -> tuple[
         )
     raw: object = seed
     if isinstance(seed, Mapping):
-        name, where = _OWN, ""
+        name, where, raw = _OWN, "", dict(seed)
     elif isinstance(seed, PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller's
+        # YAML is loaded for those who have a file.
+        from archal_lambda.local.server.documents import load  # noqa: PLC0415 - see above
+
         path = Path(seed)
-        name, where, raw = path.name, f"in {path}, ", _load(path)
+        name, where, raw = path.name, f"in {path}, ", load(path)
     else:
         raise ConfigurationError("seeds", f"must hold for {kind.id} a name, a Path or a mapping")
     try:
         return name, kind.read_seed(raw)
     except SeedError as error:
         raise ConfigurationError("seeds", f"{where}at {error}") from None
-
-
-def _load(path: Path) -> object:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigurationError("seeds", f"names the file {path}: {reason}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError("seeds", f"names the file {path}, which is not UTF-8") from None
-    try:
-        if path.suffix.lower() == ".json":
-            return json.loads(text, object_pairs_hook=_unique)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = 0 if error.problem_mark is None else error.problem_mark.line + 1
-        reason = f"line {line}: {error.problem}"
-    except json.JSONDecodeError as error:
-        reason = f"line {error.lineno}: {error.msg}"
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).partition("\n")[0] or "it is nested too deep"
-    raise ConfigurationError("seeds", f"names the file {path}, which cannot be read: {reason}")
-
-
-class _Loader(yaml.SafeLoader):
-    """Of two equal keys the last one would win, without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1 and key != "<<":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!a} is there twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!a} is there twice")
-    return found

@@ -83,7 +83,7 @@ class World:
                 "baseUrl": self.base_url(session.id, name),
                 "seed": seed,
                 "seeds": self._kinds[name].seeds,
-                "now": self.clock_of(session.id, name)(),
+                "now": self._clocks.get((session.id, name), self._clock)(),
             }
             for name, seed in session.seeds.items()
         ]

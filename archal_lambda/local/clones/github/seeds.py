@@ -7,13 +7,17 @@ not make any object, nor read a file.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 
-from archal_lambda.local.clones.github.state import DEFAULT_LABELS, LABEL_COLOR, VIEWER
+from archal_lambda.local.clones.github.state import DEFAULT_LABELS, LABEL_COLOR, LOGIN
 from archal_lambda.local.clones.running import SeedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Document", "IssueSeed", "LabelSeed", "RepositorySeed", "UserSeed", "moment", "read"]
 
@@ -24,6 +28,7 @@ _LATEST = 253_370_764_800  # epoch seconds; the year 9999
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?(?:\[bot\])?")
 _REPOSITORY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_PARTS = 500_000  # keys and values
 _DEPTH = 20  # levels; a document has seven
 _MAX_MESSAGE = 300
 
@@ -53,7 +58,7 @@ class LabelSeed(_Part, frozen=True, kw_only=True):
 
 class _CommentSeed(_Part, frozen=True, kw_only=True):
     body: _Name
-    author: str = VIEWER
+    author: str = LOGIN
     created: _Moment = None
 
 
@@ -62,7 +67,7 @@ class IssueSeed(_Part, frozen=True, kw_only=True):
 
     title: _Name
     body: str | None = None
-    author: str = VIEWER
+    author: str = LOGIN
     labels: list[str] = []
     assignees: list[str] = []
     state: Literal["open", "closed"] = "open"
@@ -77,7 +82,7 @@ class RepositorySeed(_Part, frozen=True, kw_only=True):
     """A repository with all that belongs to it."""
 
     name: str
-    owner: str = VIEWER
+    owner: str = LOGIN
     description: str | None = None
     homepage: str | None = None
     private: bool = False
@@ -97,13 +102,13 @@ class Document(_Part, frozen=True, kw_only=True):
 
 def read(raw: object) -> Document:
     """Read a document; a `SeedError` names the first key that is wrong."""
-    _check_text(raw, _ROOT)
+    _check_text(raw, _ROOT, itertools.count())
     try:
         document = msgspec.convert(raw, Document)
     except msgspec.ValidationError as error:
         reason, _, where = str(error)[:_MAX_MESSAGE].partition(" - at `$")
         raise SeedError(f"{_ROOT}{where.rstrip('`')}: {reason}") from None
-    logins = {VIEWER}
+    logins = {LOGIN}
     listed: set[str] = set()
     for number, user in enumerate(document.users):
         where = f"{_ROOT}.users[{number}]"
@@ -199,19 +204,21 @@ def _check_moment(raw: object, where: str) -> None:
         raise SeedError(f"{where}: {words}") from None
 
 
-def _check_text(raw: object, where: str, depth: int = 0) -> None:
+def _check_text(raw: object, where: str, parts: Iterator[int], depth: int = 0) -> None:
     """Refuse what JSON could not say: keys that are not text, text that is not Unicode, what contains itself."""
     _check(depth <= _DEPTH, where[:_MAX_MESSAGE], "is nested too deep")
+    # YAML can say a few lines over and over.
+    _check(next(parts) < _PARTS, _ROOT, f"has more than {_PARTS} parts")
     if isinstance(raw, str):
         _check(raw.isascii() or not _SURROGATES.search(raw), where, "is not Unicode text")
     elif isinstance(raw, dict):
         for key, value in cast("dict[object, object]", raw).items():
             _check(isinstance(key, str), where, f"has a key that is not text: {key!a:.60}")
-            _check_text(key, where, depth)
-            _check_text(value, f"{where}.{key}", depth + 1)
+            _check_text(key, where, parts, depth)
+            _check_text(value, f"{where}.{key}", parts, depth + 1)
     elif isinstance(raw, list | tuple):
         for number, value in enumerate(cast("list[object]", raw)):
-            _check_text(value, f"{where}[{number}]", depth + 1)
+            _check_text(value, f"{where}[{number}]", parts, depth + 1)
 
 
 def _check(fine: object, where: str, reason: str) -> None:

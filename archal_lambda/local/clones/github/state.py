@@ -25,10 +25,10 @@ from archal_lambda.local.clones.github.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-__all__ = ["DEFAULT_LABELS", "LABEL_COLOR", "VIEWER", "State"]
+__all__ = ["DEFAULT_LABELS", "LABEL_COLOR", "LOGIN", "State"]
 
 # The user behind every credential (seen in public users of Archal's GitHub clone).
-VIEWER = "testuser"
+LOGIN = "testuser"
 LABEL_COLOR = "ededed"
 # Name, color and description of the labels that every new repository has.
 DEFAULT_LABELS = (
@@ -53,7 +53,7 @@ class State:
         self._last_id = 0
         self.users: dict[str, User] = {}
         self.repos: dict[str, Repo] = {}
-        self.viewer = self.add_user(VIEWER)
+        self.viewer = self.add_user(LOGIN)
         self.served = 0
 
     def now(self) -> float:
