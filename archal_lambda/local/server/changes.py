@@ -97,7 +97,7 @@ def _differences(before: object, after: object) -> Iterator[str]:
             if was.get(field) != now.get(field) or (field in was) != (field in now):
                 yield f"{_printable(field)} {_shown(was.get(field))} -> {_shown(now.get(field))}"
     else:
-        yield f"{_shown(cast('object', before))} -> {_shown(cast('object', after))}"
+        yield f"{_shown(cast('object', before))} -> {_shown(after)}"
 
 
 def _told(found: object) -> str:

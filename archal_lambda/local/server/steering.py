@@ -93,7 +93,10 @@ def check_moment(now: float) -> float:
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(name, "must be a number of seconds or of the datetime module")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 class Steering:
