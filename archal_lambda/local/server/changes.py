@@ -91,24 +91,29 @@ def _order(key: str) -> list[tuple[int, str]]:
 
 
 def _differences(before: object, after: object) -> Iterator[str]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        was, now = cast("dict[str, object]", before), cast("dict[str, object]", after)
-        for field in dict.fromkeys([*now, *was]):
-            if was.get(field) != now.get(field) or (field in was) != (field in now):
-                yield f"{_printable(field)} {_shown(was.get(field))} -> {_shown(now.get(field))}"
-    else:
-        yield f"{_shown(cast('object', before))} -> {_shown(after)}"
+    was, now = _fields(before), _fields(after)
+    if was is None or now is None:
+        yield f"{_shown(before)} -> {_shown(after)}"
+        return
+    for field in dict.fromkeys([*now, *was]):
+        if was.get(field) != now.get(field) or (field in was) != (field in now):
+            yield f"{_printable(field)} {_shown(was.get(field))} -> {_shown(now.get(field))}"
 
 
 def _told(found: object) -> str:
-    if not isinstance(found, dict):
+    fields = _fields(found)
+    if fields is None:
         return _shown(found)
-    fields = [
+    shown = [
         f"{_printable(field)} {_shown(value)}"
-        for field, value in cast("dict[str, object]", found).items()
+        for field, value in fields.items()
         if value not in (None, False, "", [], {})
     ]
-    return _cut(", ".join(fields), _LINE)
+    return _cut(", ".join(shown), _LINE)
+
+
+def _fields(value: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def _shown(value: object) -> str:
