@@ -149,6 +149,7 @@ def test_another_session_is_meant_by_its_id(archal, ask, rest):
         ("POST", "reset", {"clones": ["github"]}, 400, "invalid_request"),
         ("POST", "reset", [], 400, "invalid_request"),
         ("POST", "snapshots/m0/restore", {"x": 1}, 400, "invalid_request"),
+        ("POST", "clock", {"clone": "mute", "now": 1}, 501, "not_supported"),
         ("POST", "clock", {"now": 1}, 400, "invalid_request"),
         ("POST", "clock", {"clone": "github"}, 400, "invalid_request"),
         ("POST", "clock", {"clone": "github", "now": 1, "forward": 1}, 400, "invalid_request"),

@@ -183,6 +183,8 @@ def test_a_large_backlog_has_pages():
         ),
         (issue(closed="1 day ago"), "github.repositories[0].issues[1].closed: does not fit"),
         (issue(created="31 days"), "github.repositories[0].issues[1].created: must be an age"),
+        (issue(created="99999 weeks ago"), "github.repositories[0].issues[1].created: must be an"),
+        (issue(state="x" * 900), "github.repositories[0].issues[1].state: Invalid enum value 'xx"),
         (issue(created=True), "github.repositories[0].issues[1].created: must be an age"),
         (issue(created=10**400), "github.repositories[0].issues[1].created: must be an age"),
         (issue(updated="1969-12-31"), "github.repositories[0].issues[1].updated: must be an age"),

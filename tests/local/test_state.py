@@ -554,8 +554,10 @@ def test_an_extra_clone_without_handles_is_made_anew():
         archal.reset()
         assert mine("GET", "/").json == {"count": 1, "made": 2}
         for use, words in (
-            (archal.snapshot, "^the mine clone cannot be snapshot"),
+            (archal.snapshot, "^the mine clone cannot give a snapshot of its state"),
             (archal.state, "^the mine clone cannot show its state"),
+            (lambda: archal.clock("mine").now, "^the mine clone cannot move its clock"),
+            (lambda: archal.clock("mine").set(0), "^the mine clone cannot move its clock"),
         ):
             with pytest.raises(UnsupportedError, match=words):
                 use()
@@ -596,7 +598,7 @@ def test_a_clone_that_fails_to_reset_keeps_no_other_from_it():
         return app
 
     with LocalArchal(clones=["mine", "github"], extra_clones={"mine": factory}) as archal:
-        assert archal.clock("mine").now > 0  # which starts it
+        Route(archal.base_url("mine"), archal.token)("GET", "/")  # which starts it
         rest = Route(archal.base_url("github"), archal.token)
         rest("POST", "/user/repos", {"name": "x"})
         with pytest.raises(LookupError, match="mine"):

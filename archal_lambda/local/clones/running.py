@@ -51,6 +51,8 @@ class Place:
 class Running:
     """A running clone; what it cannot do raises `UnsupportedError`. All calls are made on the server's loop."""
 
+    timed = False  # whether it lives by its place's clock, which can be moved
+
     def __init__(self, api: ASGIApp, mcp: ASGIApp | None = None) -> None:
         self.api = api
         self.mcp = mcp
@@ -61,11 +63,11 @@ class Running:
 
     async def snapshot(self) -> object:
         """Copy the state, for `restore`."""
-        raise UnsupportedError("cannot be snapshot")
+        raise UnsupportedError("cannot give a snapshot of its state")
 
     async def restore(self, mark: object) -> None:  # noqa: ARG002 - what others can do
         """Go back to a state that `snapshot` gave, which stays as it is."""
-        raise UnsupportedError("cannot be restored")
+        raise UnsupportedError("cannot go back to a snapshot")
 
     async def state(self) -> StateOf:
         """Describe every object."""

@@ -70,7 +70,9 @@ class Keeper:
 
     def marks(self, session: Session) -> list[Mark]:
         """List the marks of a session, oldest first."""
-        mine = (mark for mark in self._parts if mark.session_id == session.id)
+        # A list at once: marks may be let go of on any thread.
+        found = [ref() for ref in self._parts.keyrefs()]
+        mine = [mark for mark in found if mark is not None and mark.session_id == session.id]
         return sorted(mine, key=lambda mark: int(mark.name[1:]))
 
     async def reset(self, session: Session, names: Iterable[str]) -> None:
@@ -143,7 +145,9 @@ class Keeper:
 
     async def clock(self, session: Session, name: str) -> CloneClock:
         """Give the clock of a clone that runs: what its seed calls 31 days old is so from before it is moved."""
-        await self.world.clone(session, name)
+        clone = await self.world.clone(session, name)
+        if not clone.timed:
+            raise UnsupportedError(f"the {name} clone cannot move its clock: it has its own time")
         return self.world.clock_of(session.id, name)
 
     def _parts_of(self, session: Session, mark: Mark) -> dict[str, _Part]:

@@ -207,7 +207,8 @@ class Steering:
             clone: Clone id.
 
         Returns:
-            A handle to it, whose use raises a `RuntimeError` as `reset` does.
+            A handle to it, whose use raises a `RuntimeError` as `reset` does, and an `UnsupportedError` if the clone
+            has its own time, as extra clones have.
 
         Raises:
             ConfigurationError: If the session has no such clone.

@@ -37,6 +37,8 @@ ROUTES = routes_of(_RESOURCES)  # method and path template of each operation
 class _GitHub(Running):
     """One clone; its state is replaced as a whole between two operations, whichever door they came through."""
 
+    timed = True
+
     # Copies are kept pickled: a backlog of 150 issues is back in half a millisecond, and `deepcopy` takes seven times
     # as long. They never leave the process.
 

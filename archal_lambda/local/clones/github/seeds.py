@@ -24,6 +24,7 @@ __all__ = ["Document", "IssueSeed", "LabelSeed", "RepositorySeed", "UserSeed", "
 _ROOT = "github"
 _AGE = re.compile(r"([0-9]{1,5}) (second|minute|hour|day|week)s? ago")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+_OLDEST = 36_500 * 86_400  # seconds; more would lead to years that GitHub cannot spell
 _LATEST = 253_370_764_800  # epoch seconds; the year 9999
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?(?:\[bot\])?")
 _REPOSITORY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
@@ -106,8 +107,9 @@ def read(raw: object) -> Document:
     try:
         document = msgspec.convert(raw, Document)
     except msgspec.ValidationError as error:
-        reason, _, where = str(error)[:_MAX_MESSAGE].partition(" - at `$")
-        raise SeedError(f"{_ROOT}{where.rstrip('`')}: {reason}") from None
+        reason, _, where = f"{error} - at `$`".partition(" - at `$")
+        where = where.partition("`")[0]
+        raise SeedError(f"{_ROOT}{where}: {reason[:_MAX_MESSAGE]}") from None
     logins = {LOGIN}
     listed: set[str] = set()
     for number, user in enumerate(document.users):
@@ -135,7 +137,10 @@ def moment(raw: object, now: float, default: float | None = None) -> float:
     if raw is None:
         return now if default is None else default
     if isinstance(raw, str) and (age := _AGE.fullmatch(raw.strip())):
-        return now - int(age[1]) * _UNITS[age[2]]
+        seconds = int(age[1]) * _UNITS[age[2]]
+        if seconds > _OLDEST:
+            raise ValueError
+        return now - seconds
     if isinstance(raw, str):
         raw = dt.datetime.fromisoformat(raw.strip())
     if isinstance(raw, dt.datetime):
