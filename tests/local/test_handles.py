@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from urllib.parse import urlsplit
 
 import pytest
+from support import supply
 from support.fakes import Clock
 from support.standin import Control, Route, send
 
@@ -383,6 +385,34 @@ def test_another_spelling_of_a_path_leads_nowhere(archal, untouched, head):
     for host in ("127.0.0.1:PORT", "evil.example"):
         lines = (f"Host: {host}", "X-HTTP-Method-Override: POST", "Content-Type: application/json")
         assert raw(archal, head, *lines, body=b"{}")[0] in {400, 403, 404, 405}
+
+
+NODE = """
+const [base] = process.argv.slice(1);
+const post = (path, body = {}) => fetch(`${base}/_archal/${path}`, {
+  method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+});
+const { mark } = await (await post('snapshots', { clone: 'github' })).json();
+const { now } = await (await post('clock', { clone: 'github', forward: 60 })).json();
+const reset = await post('reset', { clone: 'github' });
+const { changes } = await (await fetch(`${base}/_archal/snapshots/${mark}/diff`)).json();
+const state = await (await fetch(`${base}/_archal/state?clone=github`)).json();
+const issues = Object.keys(state.github.issue).length;
+console.log(JSON.stringify({ now, status: reset.status, changes, issues }));
+"""
+
+
+def test_a_program_in_another_language_has_the_handles(archal):
+    """Node's own fetch, which is no browser."""
+
+    def node():
+        command = ["node", "--input-type=module", "-e", NODE, "--", archal.api_url]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return json.loads(ended.stdout)
+
+    found = supply.obtained(node)
+    assert found.pop("now") > 0
+    assert found == {"status": 204, "changes": [], "issues": 3}
 
 
 def test_handles_are_no_calls_of_archal(archal, ask):
