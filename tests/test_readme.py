@@ -68,6 +68,15 @@ def test_configuration_names_what_settings_reads():
     assert [name for name in names if f"`{name}`" not in README] == []
 
 
+def test_the_seed_can_be_planted(tmp_path):
+    """As it stands, from a file."""
+    (seed,) = re.findall(r"```yaml\n(users:.*?)```", README, re.DOTALL)
+    path = tmp_path / "seed.yaml"
+    path.write_text(seed, encoding="utf-8")
+    with LocalArchal(seeds={"github": path}) as archal:
+        assert list(archal.state()["github"]["issue"]) == ["testuser/webshop#1"]
+
+
 def test_the_workers_settings_are_jsonc_for_a_python_that_works():
     """What a Worker is set up with parses, and its date is one of Python 3.14's."""
     (block,) = re.findall(r"```jsonc\n(.*?)```", README, re.DOTALL)

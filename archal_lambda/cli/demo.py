@@ -15,6 +15,7 @@ from rich.markup import escape
 
 import archal_lambda
 from archal_lambda.cli.local import local_session
+from archal_lambda.cli.options import seed_option
 from archal_lambda.invoke import Function
 from archal_lambda.local import LocalArchal
 
@@ -30,11 +31,12 @@ _CREATED = 201
 
 
 @click.command()
-def demo() -> int:
+@seed_option
+def demo(seeds: dict[str, str | Path]) -> int:
     """Create a repository on an offline GitHub, with a real handler."""
     console = Console(highlight=False, soft_wrap=True)
     event = json.loads(_event_file().read_text(encoding="utf-8"))
-    with LocalArchal() as archal:
+    with LocalArchal(seeds=seeds) as archal:
         _step(console, f"the local Archal runs at {archal.api_url}")
         with local_session(archal) as settings:
             _step(console, f"session {settings.session_id} created through the control plane")

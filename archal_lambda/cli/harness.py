@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from archal_lambda.cli.options import check_seeds, seed_option
 from archal_lambda.core.settings import process_environ
 from archal_lambda.invoke import find_function
 
@@ -33,7 +34,13 @@ _FAILED = 400
     show_default=True,
     help="Seconds; `archal run` itself waits 180.",
 )
-def harness(handler_or_function: str, timeout: int) -> int:
+@click.option(
+    "--local", "on_local", is_flag=True, help="Start an offline Archal for the invocation."
+)
+@seed_option
+def harness(
+    handler_or_function: str, timeout: int, seeds: dict[str, str | Path], *, on_local: bool
+) -> int:
     """Run a handler under the contract of `archal run`.
 
     The task in AGENT_TASK becomes the event `{"task": …}`. The handler returns text, or `{"text": …, "calls": […]}`.
@@ -41,6 +48,7 @@ def harness(handler_or_function: str, timeout: int) -> int:
     AGENT_METRICS_FILE and AGENT_TRACE_FILE are written where set. With ARCHAL_PREFLIGHT=1 nothing is run, and the exit
     code is 0.
     """
+    check_seeds(seeds, on_local=on_local)
     environ = process_environ({})
     # Older versions of `archal run` ask first whether the agent starts at all.
     if environ.get("ARCHAL_PREFLIGHT") == "1":
@@ -49,7 +57,13 @@ def harness(handler_or_function: str, timeout: int) -> int:
     if not task:
         raise click.ClickException("AGENT_TASK is not set; it must contain the task's text")
     function = find_function(handler_or_function, Path("template.yaml"), timeout=timeout)
-    outcome = function.invoke({"task": task})
+    if on_local:
+        # A server and its framework, loaded only for those who ask for them.
+        from archal_lambda.cli.local import invoke_locally  # noqa: PLC0415 - see above
+
+        outcome = invoke_locally(function, {"task": task}, seeds=seeds)
+    else:
+        outcome = function.invoke({"task": task})
     text, calls = _read(outcome)
     trace = {"version": 1, "final": text, "events": calls}
     _write(environ, "AGENT_METRICS_FILE", _metrics(calls, completed=text is not None))

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from archal_lambda.cli.options import check_seeds, seed_option
 from archal_lambda.invoke import find_function
-
-if TYPE_CHECKING:
-    from archal_lambda.invoke import Function, Outcome
 
 __all__ = ["invoke"]
 
@@ -51,6 +49,7 @@ class _Event(click.Path):
 @click.option(
     "--local", "on_local", is_flag=True, help="Start an offline Archal for the invocation."
 )
+@seed_option
 @click.option(
     "-t",
     "--template",
@@ -59,14 +58,28 @@ class _Event(click.Path):
     show_default=True,
     help="SAM template.",
 )
-def invoke(handler_or_function: str, event: object, template: Path, *, on_local: bool) -> int:
+def invoke(
+    handler_or_function: str,
+    event: object,
+    template: Path,
+    seeds: dict[str, str | Path],
+    *,
+    on_local: bool,
+) -> int:
     """Run a handler once and print what it returns.
 
     HANDLER_OR_FUNCTION is module.function, or a function of the template, with its timeout and environment. The
     handler's log goes to stderr.
     """
+    check_seeds(seeds, on_local=on_local)
     function = find_function(handler_or_function, template)
-    outcome = _invoke_locally(function, event) if on_local else function.invoke(event)
+    if on_local:
+        # A server and its framework, loaded only for those who ask for them.
+        from archal_lambda.cli.local import invoke_locally  # noqa: PLC0415 - see above
+
+        outcome = invoke_locally(function, event, seeds=seeds)
+    else:
+        outcome = function.invoke(event)
     sys.stdout.flush()
     if outcome.error is None:
         click.echo(json.dumps(outcome.result, indent=2))
@@ -74,19 +87,6 @@ def invoke(handler_or_function: str, event: object, template: Path, *, on_local:
     click.echo(json.dumps(outcome.error, indent=2))
     kind, message = outcome.error["errorType"], outcome.error["errorMessage"]
     raise click.ClickException(f"{handler_or_function}: {kind}: {message}")
-
-
-def _invoke_locally(function: Function, payload: object) -> Outcome:
-    # A server and its framework, loaded only for those who ask for them.
-    from archal_lambda.cli.local import local_session, request_line  # noqa: PLC0415 - see above
-    from archal_lambda.local import LocalArchal  # noqa: PLC0415 - see above
-
-    with LocalArchal() as archal, local_session(archal) as settings:
-        outcome = function.invoke(payload, settings=settings)
-        for record in archal.requests:
-            if record.clone is not None:
-                click.echo(request_line(record), err=True)
-    return outcome
 
 
 def _stdin() -> bytes | str:

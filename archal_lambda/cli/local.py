@@ -18,14 +18,17 @@ import click
 from archal_lambda import Settings
 from archal_lambda.cli.command import run_command
 from archal_lambda.cli.env import as_text
+from archal_lambda.cli.options import seed_option
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
 
+    from archal_lambda.invoke import Function, Outcome
     from archal_lambda.local import RecordedRequest
 
-__all__ = ["local", "local_session", "request_line"]
+__all__ = ["invoke_locally", "local", "local_session", "request_line"]
 
 
 @click.command()
@@ -44,6 +47,7 @@ __all__ = ["local", "local_session", "request_line"]
     show_default=True,
     help="A clone; may be repeated.",
 )
+@seed_option
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
@@ -52,6 +56,7 @@ __all__ = ["local", "local_session", "request_line"]
 def local(  # noqa: PLR0913 - one parameter for each option
     port: int,
     clones: tuple[str, ...],
+    seeds: Mapping[str, str | Path],
     startup_delay: float,
     command: tuple[str, ...],
     *,
@@ -77,6 +82,7 @@ def local(  # noqa: PLR0913 - one parameter for each option
     shown = verbose or not command
     archal = LocalArchal(
         clones=clones,
+        seeds=seeds,
         port=port,
         startup_delay=startup_delay,
         on_request=(lambda record: click.echo(request_line(record), err=True)) if shown else None,
@@ -128,14 +134,26 @@ def request_line(record: RecordedRequest) -> str:
 
 @contextmanager
 def local_session(archal: LocalArchal) -> Generator[Settings]:
-    """Open a session on a local Archal through its control plane; delete it at the end."""
+    """Open a session like the ready one through a local Archal's control plane; delete it at the end."""
     from archal_lambda import ArchalClient  # noqa: PLC0415 - the stand-in alone calls nobody
 
     with (
         ArchalClient.from_env(archal.environ) as client,
-        client.sessions.open(clones=["github"]) as hosted,
+        client.sessions.open(clones=list(archal.seeds), seeds=archal.seeds) as hosted,
     ):
         # The control plane's address comes along: nothing a handler does here may reach the real one.
         session = hosted.session
         settings = Settings.from_env(archal.environ)
         yield settings.of_session(session.session_id, session.api_base_urls)
+
+
+def invoke_locally(
+    function: Function, payload: object, *, seeds: Mapping[str, str | Path]
+) -> Outcome:
+    """Invoke a function with a local Archal of its own, and show on stderr what it asked of the clones."""
+    with LocalArchal(seeds=seeds) as archal, local_session(archal) as settings:
+        outcome = function.invoke(payload, settings=settings)
+        for record in archal.requests:
+            if record.clone is not None:
+                click.echo(request_line(record), err=True)
+    return outcome

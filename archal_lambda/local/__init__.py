@@ -18,8 +18,11 @@ from importlib import import_module
 _EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
 
 try:
+    from archal_lambda.local.clones.running import UnsupportedError
     from archal_lambda.local.server.archal import LocalArchal
+    from archal_lambda.local.server.changes import Change, Mark
     from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
+    from archal_lambda.local.server.steering import ClockHandle
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in _EXTRA:
         raise
@@ -28,7 +31,16 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["LocalArchal", "RecordedHeaders", "RecordedRequest", "SeenByClone"]
+__all__ = [
+    "Change",
+    "ClockHandle",
+    "LocalArchal",
+    "Mark",
+    "RecordedHeaders",
+    "RecordedRequest",
+    "SeenByClone",
+    "UnsupportedError",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -207,7 +207,7 @@ def test_identity_and_catalogue(archal, control):
     assert other("GET", "/auth/me").json["userId"] != me["userId"]
     clones = control("GET", "/api/clones").json["clones"]
     assert clones == [
-        {"id": "github", "seeds": ["empty", "small-project"]},
+        {"id": "github", "seeds": ["empty", "small-project", "stale-issues", "large-backlog"]},
         {"id": "echo", "seeds": ["empty"]},
     ]
 

@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from archal_lambda.core.services import SERVICES
 from archal_lambda.local.clones import github
-from archal_lambda.local.clones.running import Running
+from archal_lambda.local.clones.user import UserClone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
-    from archal_lambda.local.clones.running import Place
+    from archal_lambda.local.clones.running import Place, Running
 
 __all__ = ["CloneKind", "catalogue"]
 
@@ -39,6 +39,11 @@ class CloneKind:
     ]  # the service's own 429, from budget and epoch seconds
     mcp: bool = False  # whether it has MCP
     eager: bool = False  # whether it starts with its session, and not with its first request
+    # Reads a seed of the user's own, or says in a `SeedError` what is wrong with it; None takes names only.
+    read_seed: Callable[[object], object] | None = None
+    custom: Mapping[str, object] = dataclasses.field(
+        default_factory=dict[str, object]
+    )  # by name, as read
     # Method and path template of each operation that is built, where that is known.
     routes: Sequence[tuple[str, str]] = ()
 
@@ -53,6 +58,7 @@ def catalogue(extra: Mapping[str, Callable[[str], ASGIApp]]) -> dict[str, CloneK
             start=github.start,
             exhausted=github.rate_limited,
             mcp=True,
+            read_seed=github.read_seed,
             routes=github.ROUTES,
         )
     }
@@ -66,7 +72,7 @@ def _host(name: str) -> str:
 
 def _user_clone(name: str, factory: Callable[[str], ASGIApp]) -> CloneKind:
     async def start(place: Place) -> Running:
-        return Running(factory(place.base_url))
+        return UserClone(factory, place.base_url)
 
     return CloneKind(
         id=name, host=_host(name), seeds=("empty",), start=start, exhausted=_too_many_requests

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["Place", "Running", "StateOf", "UnsupportedError"]
+__all__ = ["Place", "Running", "SeedError", "StateOf", "UnsupportedError"]
 
 # Of each kind of object, such as `issue`, the objects as JSON has them, by what they are known by, such as
 # `testuser/webshop#1`.
@@ -20,7 +20,20 @@ StateOf = Mapping[str, Mapping[str, object]]
 
 
 class UnsupportedError(Exception):
-    """What a clone cannot do with its state; the words say what and why."""
+    """A clone cannot do this with its state.
+
+    Args:
+        reason: Which clone, and what it cannot do.
+    """
+
+    __module__ = "archal_lambda.local"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class SeedError(Exception):
+    """A seed document that a clone refuses; the words begin with the path of the key at fault."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +42,16 @@ class Place:
 
     base_url: str  # its public one, without a trailing slash
     seed: str  # the name of one of its kind's
+    document: object = (
+        None  # what its kind's `read_seed` gave, where the seed is one of the user's own
+    )
     clock: Callable[[], float]  # epoch seconds, of this clone alone
 
 
 class Running:
     """A running clone; what it cannot do raises `UnsupportedError`. All calls are made on the server's loop."""
+
+    timed = False  # whether it lives by its place's clock, which can be moved
 
     def __init__(self, api: ASGIApp, mcp: ASGIApp | None = None) -> None:
         self.api = api
@@ -45,11 +63,11 @@ class Running:
 
     async def snapshot(self) -> object:
         """Copy the state, for `restore`."""
-        raise UnsupportedError("cannot be snapshot")
+        raise UnsupportedError("cannot give a snapshot of its state")
 
     async def restore(self, mark: object) -> None:  # noqa: ARG002 - what others can do
         """Go back to a state that `snapshot` gave, which stays as it is."""
-        raise UnsupportedError("cannot be restored")
+        raise UnsupportedError("cannot go back to a snapshot")
 
     async def state(self) -> StateOf:
         """Describe every object."""

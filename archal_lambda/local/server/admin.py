@@ -8,23 +8,45 @@ and the site that a browser names, and what changes anything must be JSON, which
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
 from archal_lambda.local.clones.running import UnsupportedError
-from archal_lambda.local.server.app import ApiError, envelope, json_response
+from archal_lambda.local.server.app import (
+    ApiError,
+    CallerLeftError,
+    Exchange,
+    drain,
+    envelope,
+    json_response,
+    payload_too_large,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 __all__ = ["Admin", "Handle", "body_of"]
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # nobody's name leads to another host
+_HTTP_PORT = "80"
+# Kept by nobody, shown in no frame, read as nothing else, and loaded by no other site.
+_GUARDS = {
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+_logger = logging.getLogger("archal_lambda.local")
 
 # Answers one request; what it gives is sent as JSON, nothing as 204, and a `Response` as it is.
 Handle = Callable[["Request"], Awaitable[object]]
@@ -34,9 +56,16 @@ class Admin:
     """The application: `handles` are pairs of `METHOD /_archal/path` and what answers it."""
 
     def __init__(self, origin: str, handles: Sequence[tuple[str, Handle]]) -> None:
-        self._origin = origin
+        port = origin.rpartition(":")[2]
+        self._hosts = {f"{host}:{port}".encode() for host in _LOOPBACK}
+        if port == _HTTP_PORT:  # which browsers leave out
+            self._hosts |= {host.encode() for host in _LOOPBACK}
+        paths: dict[str, dict[str, Handle]] = {}
+        for spelled, handle in handles:
+            method, _, path = spelled.partition(" ")
+            paths.setdefault(path, {})[method] = handle
         self._app = Starlette(
-            routes=[_route(spelled, handle) for spelled, handle in handles],
+            routes=[_route(path, methods) for path, methods in paths.items()],
             exception_handlers={
                 ApiError: _refuse,
                 UnsupportedError: _refuse,
@@ -47,32 +76,36 @@ class Admin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        refusal = self._refusal(scope)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=list(message["headers"]))
+                for name, value in _GUARDS.items():
+                    headers.setdefault(name, value)
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        try:
+            body = await drain(receive)
+        except CallerLeftError:
+            return
+        refusal = self._refusal(scope) or (payload_too_large() if body is None else None)
+        exchange = Exchange(scope=scope, receive=receive, send=send_guarded, body=body)
         app = self._app if refusal is None else envelope(refusal)
-        await app(scope, receive, send)
+        await app(scope, exchange.replay, exchange.send)
 
     def _refusal(self, scope: Scope) -> ApiError | None:
         fields: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            fields.setdefault(name, []).append(value)
-        port = self._origin.rpartition(":")[2]
-        ours = {f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost")}
-        if len(fields.get(b"host", [])) != 1 or fields[b"host"][0].lower() not in ours:
+            fields.setdefault(name, []).append(value.lower())
+        hosts = fields.get(b"host", [])
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
             return _forbidden("the Host is not this server's")
-        origins = {b"http://" + host for host in ours}
-        if any(value.lower() not in origins for value in fields.get(b"origin", [])):
+        # Another spelling of this address may be another server's: `localhost` is two addresses.
+        if any(origin != b"http://" + hosts[0] for origin in fields.get(b"origin", [])):
             return _forbidden("another site's page may not use this")
-        if any(
-            value not in {b"same-origin", b"none"} for value in fields.get(b"sec-fetch-site", [])
-        ):
+        if any(site not in {b"same-origin", b"none"} for site in fields.get(b"sec-fetch-site", [])):
             return _forbidden("another site's page may not use this")
-        if scope["method"] in {"GET", "HEAD"}:
-            return None
-        types = [
-            value.partition(b";")[0].strip().lower() for value in fields.get(b"content-type", [])
-        ]
-        if types != [b"application/json"]:
-            return ApiError(415, "unsupported_media_type", "Content-Type must be application/json")
         return None
 
 
@@ -87,23 +120,40 @@ async def body_of(request: Request, type_: type[Any]) -> Any:  # noqa: ANN401 - 
         raise ApiError(400, "invalid_json", "the body must be a JSON object in UTF-8") from None
 
 
-def _route(spelled: str, handle: Handle) -> Route:
-    method, _, path = spelled.partition(" ")
-
+def _route(path: str, handles: Mapping[str, Handle]) -> Route:
     async def dispatch(request: Request) -> Response:
-        found = await handle(request)
+        method = "GET" if request.method == "HEAD" else request.method
+        if method != "GET":
+            _check_type(request)
+        try:
+            found = await handles[method](request)
+        except (ApiError, UnsupportedError):
+            raise
+        except Exception as error:
+            _logger.exception("a handle failed")
+            reason = f"the handle failed: {type(error).__name__}"
+            raise ApiError(500, "handle_failed", reason) from None
         if isinstance(found, Response):
             return found
         return Response(status_code=204) if found is None else json_response(found)
 
-    return Route(path, dispatch, methods=[method])
+    return Route(path, dispatch, methods=list(handles))
+
+
+def _check_type(request: Request) -> None:
+    types = request.headers.getlist("content-type")
+    if [value.partition(";")[0].strip().lower() for value in types] != ["application/json"]:
+        raise ApiError(415, "unsupported_media_type", "Content-Type must be application/json")
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     if isinstance(error, UnsupportedError):
         return envelope(ApiError(501, "not_supported", str(error)))
+    if isinstance(error, HTTPException) and error.headers:
+        allowed = dict(error.headers)
+        return envelope(ApiError(405, "method_not_allowed", "use another method", headers=allowed))
     if isinstance(error, HTTPException):
-        return envelope(ApiError(error.status_code, "not_found", "there is no such handle"))
+        return envelope(ApiError(404, "not_found", "there is no such handle"))
     assert isinstance(error, ApiError)  # noqa: S101 - Starlette types handlers for any exception
     return envelope(error)
 

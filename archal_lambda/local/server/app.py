@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiError",
+    "CallerLeftError",
     "Exchange",
     "FrontDoor",
     "bearer",
+    "drain",
     "envelope",
     "json_response",
     "payload_too_large",
@@ -173,8 +175,8 @@ class FrontDoor:
 
         exchange.send = send_recorded
         try:
-            exchange.body = await _drain(receive)
-        except _CallerLeftError:
+            exchange.body = await drain(receive)
+        except CallerLeftError:
             self._record(exchange, received, status=_CALLER_LEFT, started=started)
             return
         received = exchange.body or b""  # the exchange gives its own away
@@ -204,17 +206,18 @@ class FrontDoor:
         return kept
 
 
-class _CallerLeftError(Exception):
+class CallerLeftError(Exception):
     """The connection was lost while the body was read."""
 
 
-async def _drain(receive: Receive) -> bytes | None:
+async def drain(receive: Receive) -> bytes | None:
+    """Read the whole body of a request; None if it is above the limit."""
     body = bytearray()
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _CallerLeftError
+            raise CallerLeftError
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size <= _MAX_BODY:

@@ -1,7 +1,7 @@
 """LocalArchal: the stand-in as a context manager.
 
 This module owns the public surface, the tokens and the wiring of the parts. It must not respond to requests itself, nor
-reach the network or the disk: it listens on 127.0.0.1 only.
+reach the network, or the disk but for seeds: it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.page import page_handles
+from archal_lambda.local.server.handles import state_handles
+from archal_lambda.local.server.keeper import Keeper
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
+from archal_lambda.local.server.seeds import Seed, choose
 from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
+from archal_lambda.local.server.steering import Steering
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
 from archal_lambda.local.server.traffic import Traffic
 from archal_lambda.local.server.world import World
@@ -38,7 +42,7 @@ _USER = "user-local"
 _OTHER_USER = "user-other"
 
 
-class LocalArchal:
+class LocalArchal(Steering):
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
     The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
@@ -53,10 +57,17 @@ class LocalArchal:
         on_request: Called with every record as it is made, on the server's thread. It delays the response, so it
             should be quick.
         extra_clones: Clone id to a factory. It takes the clone's public base URL and returns an ASGI application. It is
-            called once per session, at the first request.
+            called once per session, at the first request. The application may have, as attributes, functions for the
+            handles below: `reset()`, without which the factory is called anew; `snapshot()`, which returns a copy of
+            its state, and `restore(mark)`, which takes it; `state()`, which returns kind to key to an object of JSON.
+            Each may be awaitable; each runs on the server's thread and should be quick.
+        seeds: Clone id to the seed of the ready session: the name of one, a `Path` to a file of JSON or YAML, or a
+            mapping that says the same. One of the user's own is known to the API by the file's name, a mapping as
+            `custom`. It is read and checked here and now.
 
     Raises:
-        ConfigurationError: If an argument is out of range or names an unknown clone.
+        ConfigurationError: If an argument is out of range or names an unknown clone or seed, or a seed is wrong: it
+            names the file and the key, such as `github.repositories[0].issues[2].labels[1]: no such label`.
 
     Example:
         >>> with LocalArchal(clones=["github"]) as archal:
@@ -76,11 +87,13 @@ class LocalArchal:
         clock: Callable[[], float] = time.time,
         on_request: Callable[[RecordedRequest], None] | None = None,
         extra_clones: Mapping[str, Callable[[str], ASGIApp]] | None = None,
+        seeds: Mapping[str, Seed] | None = None,
     ) -> None:
         extra = dict(extra_clones or {})
         self._clones = tuple(dict.fromkeys([*clones, *extra]))
         self._kinds = catalogue(extra)
         _check_clones(self._clones, known=self._kinds)
+        self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
         _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
         self._startup_delay = startup_delay
@@ -90,6 +103,7 @@ class LocalArchal:
         self._token, self._other_token = _new_token(), _new_token()
         self._log = RequestLog()
         self._thread: ServerThread | None = None
+        self._keeper: Keeper | None = None
         self._world: World | None = None
         self._origin: str | None = None
         self._session_id: str | None = None
@@ -127,6 +141,7 @@ class LocalArchal:
             RuntimeError: If a clone blocks the server's thread for more than 5 seconds.
         """
         thread, self._thread = self._thread, None
+        self._keeper = None
         if thread is not None:
             thread.stop()
 
@@ -144,6 +159,11 @@ class LocalArchal:
     def session_id(self) -> str:
         """The session made at the start."""
         return _started(self._session_id)
+
+    @property
+    def seeds(self) -> dict[str, str]:
+        """The seed of each clone of the ready session, by the name it has in the API."""
+        return dict(self._seeds)
 
     @property
     def token(self) -> str:
@@ -242,12 +262,13 @@ class LocalArchal:
         control = ControlPlane(
             users=users, store=store, kinds=self._kinds, clock=self._clock, world=world
         )
-        seeds = {clone: self._kinds[clone].seeds[0] for clone in self._clones}
-        ready = store.create(owner=_USER, seeds=seeds, now=self._clock(), ttl=MAX_TTL)
+        ready = store.create(owner=_USER, seeds=self._seeds, now=self._clock(), ttl=MAX_TTL)
+        self._keeper = Keeper(world=world, store=store, clock=self._clock)
+        handles = state_handles(self._keeper, ready.id)
         front = FrontDoor(
             control=control,
             proxy=proxy,
-            admin=Admin(origin, [*page_handles(traffic)]),
+            admin=Admin(origin, [*handles, *page_handles(traffic)]),
             redactor=redactor,
             traffic=traffic,
             on_record=self._record,

@@ -172,13 +172,7 @@ class ControlPlane:
         return session
 
     def _summary(self, session: Session) -> dict[str, object]:
-        bases = {name: self._world.base_url(session.id, name) for name in session.clones}
-        mcp = {
-            name: self._world.mcp_url(session.id, name)
-            for name in session.clones
-            if self._kinds[name].mcp
-        }
-        return session.summary(self._clock(), bases=bases, mcp=mcp)
+        return self._world.summary(session)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

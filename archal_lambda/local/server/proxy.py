@@ -94,7 +94,8 @@ class Proxy:
             return
         if not self._store.spend(target.session):
             limit = target.session.rate_limit or 0
-            response = target.kind.exhausted(limit, self._clock())
+            clock = self._world.clock_of(target.session.id, target.kind.id)
+            response = target.kind.exhausted(limit, clock())
             await response(exchange.scope, exchange.replay, exchange.send)
             return
         await self._forward(exchange, target)

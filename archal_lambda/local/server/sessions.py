@@ -127,6 +127,10 @@ class SessionStore:
         mine = (session for session in self._sessions.values() if session.owner == owner)
         return [session for session in mine if session.ended_at(now) is None]
 
+    def all(self) -> list[Session]:
+        """List every session, in order of creation."""
+        return list(self._sessions.values())
+
     def stop(self, session: Session, *, now: float) -> None:
         """End a session now."""
         self._sessions[session.id] = dataclasses.replace(session, stopped_at=now)

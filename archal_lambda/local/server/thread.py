@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -33,6 +34,7 @@ _GRACE = 1
 _BACKLOG = 128
 _POLL = 0.002
 _QUICK_POLL = 0.0005  # where somebody waits for an end
+_LOOK = 0.1  # seconds between looks at whether the thread that is waited for still lives
 
 # Without a handler, logging's last resort would print uvicorn's remarks to stderr.
 logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
@@ -54,6 +56,10 @@ def listen(port: int) -> socket.socket:
         reason = error.strerror or "unknown reason"
         raise OSError(error.errno, f"cannot listen on {HOST}:{port}: {reason}") from error
     return sock
+
+
+def _not_running() -> RuntimeError:
+    return RuntimeError("the local Archal does not run: use it as a context manager")
 
 
 class _Server(uvicorn.Server):
@@ -140,10 +146,27 @@ class ServerThread:
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the server's loop, from another thread, and wait until it is done."""
         loop = self._server.loop
-        if loop is None or not self._thread.is_alive():
+        if threading.get_ident() == self._thread.ident:
             work.close()
-            raise RuntimeError("the local Archal does not run")
-        return asyncio.run_coroutine_threadsafe(work, loop).result()
+            raise RuntimeError(
+                "this is the local Archal's own thread, which cannot wait for itself: "
+                "do not call it from on_request or from a clone"
+            )
+        try:
+            if loop is None or not self._thread.is_alive():
+                raise _not_running()
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError:  # the loop has been closed, if it is not ours
+            work.close()
+            raise _not_running() from None
+        # A loop that ends just now leaves behind what it has not begun.
+        while not concurrent.futures.wait([future], timeout=_LOOK).done:
+            if not self._thread.is_alive():
+                raise _not_running()
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise _not_running() from None
 
     def stop(self) -> None:
         """Close every connection and end the thread."""

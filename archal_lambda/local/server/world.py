@@ -35,9 +35,10 @@ class CloneClock:
         """Tell the time."""
         return self._clock() + self.ahead
 
-    def set(self, now: float) -> None:
-        """Make it a moment, from which time goes on."""
+    def set(self, now: float) -> float:
+        """Make it a moment, from which time goes on; give that moment."""
         self.ahead = now - self._clock()
+        return now
 
 
 class World:
@@ -66,6 +67,27 @@ class World:
         """Compose a clone's MCP URL."""
         return f"{self._origin}/runtime/{session_id}/{clone}/mcp"
 
+    def summary(self, session: Session) -> dict[str, object]:
+        """Render `SessionSummary` as it is now."""
+        bases = {name: self.base_url(session.id, name) for name in session.clones}
+        mcp = {
+            name: self.mcp_url(session.id, name) for name in session.clones if self._kinds[name].mcp
+        }
+        return session.summary(self._clock(), bases=bases, mcp=mcp)
+
+    def clones(self, session: Session) -> list[dict[str, object]]:
+        """Tell of each clone where it is, how it began and what time it has."""
+        return [
+            {
+                "id": name,
+                "baseUrl": self.base_url(session.id, name),
+                "seed": seed,
+                "seeds": self._kinds[name].seeds,
+                "now": self._clocks.get((session.id, name), self._clock)(),
+            }
+            for name, seed in session.seeds.items()
+        ]
+
     def clock_of(self, session_id: str, clone: str) -> CloneClock:
         """Give the clock of a clone."""
         return self._clocks.setdefault((session_id, clone), CloneClock(self._clock))
@@ -87,6 +109,7 @@ class World:
             place = Place(
                 base_url=self.base_url(session.id, name),
                 seed=session.seeds[name],
+                document=self._kinds[name].custom.get(session.seeds[name]),
                 clock=self.clock_of(session.id, name),
             )
             task = clones.setdefault(name, asyncio.ensure_future(self._kinds[name].start(place)))
@@ -96,10 +119,16 @@ class World:
             clones.pop(name, None)  # another request may try again
             raise
 
+    async def started(self, session_id: str, name: str) -> Running | None:
+        """Give a clone if it runs, or is about to."""
+        task = self._running.get(session_id, {}).get(name)
+        return None if task is None else await asyncio.shield(task)
+
     async def end(self, session_id: str) -> None:
         """Close the clones of a session that has ended, and forget their state."""
+        for key in [key for key in self._clocks if key[0] == session_id]:
+            del self._clocks[key]
         for name, task in self._running.pop(session_id, {}).items():
-            self._clocks.pop((session_id, name), None)
             with contextlib.suppress(Exception):  # one that did not start has nothing to close
                 clone = await task
                 try:

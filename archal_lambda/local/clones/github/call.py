@@ -202,11 +202,11 @@ def _positive(text: str, default: int) -> int:
     return (int(text) if plain else 0) or default
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Clone:
     """One GitHub clone."""
 
-    state: State
+    state: State  # replaced as a whole when the clone goes back to another
     base_url: str  # what URLs in bodies begin with
 
 

@@ -1,11 +1,12 @@
-"""The clone's memory: every object, how new ones come to be, and the named starting states.
+"""The clone's memory: every object, and how new ones come to be.
 
-This module owns identity, the clock, the relations between objects, and the seeds (Archal docs, guides/seeds). It must
-not know HTTP or JSON: rules about requests live with the operations, shapes in `views`.
+This module owns identity, the clock and the relations between objects. It must not know HTTP or JSON: rules about
+requests live with the operations, shapes in `views`, starting states in `seeds`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from archal_lambda.local.clones.github.model import (
@@ -22,17 +23,15 @@ from archal_lambda.local.clones.github.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-__all__ = ["SEEDS", "State", "plant"]
-
-SEEDS = ("empty", "small-project")  # the default first
+__all__ = ["DEFAULT_LABELS", "LABEL_COLOR", "LOGIN", "State"]
 
 # The user behind every credential (seen in public users of Archal's GitHub clone).
-_LOGIN = "testuser"
-_LABEL_COLOR = "ededed"
+LOGIN = "testuser"
+LABEL_COLOR = "ededed"
 # Name, color and description of the labels that every new repository has.
-_DEFAULT_LABELS = (
+DEFAULT_LABELS = (
     ("bug", "d73a4a", "Something isn't working"),
     ("documentation", "0075ca", "Improvements or additions to documentation"),
     ("duplicate", "cfd3d7", "This issue or pull request already exists"),
@@ -43,27 +42,36 @@ _DEFAULT_LABELS = (
     ("question", "d876e3", "Further information is requested"),
     ("wontfix", "ffffff", "This will not be worked on"),
 )
-_README = """\
-# webshop
-
-A small shop, to try things on.
-"""
 
 
 class State:
     """Everything one clone remembers."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
-        self._clock = clock
+        self.clock = clock
+        self._moment: float | None = None
         self._last_id = 0
         self.users: dict[str, User] = {}
         self.repos: dict[str, Repo] = {}
-        self.viewer = self.add_user(_LOGIN)
+        self.viewer = self.add_user(LOGIN)
         self.served = 0
 
     def now(self) -> float:
         """Tell the time in epoch seconds."""
-        return self._clock()
+        return self.clock() if self._moment is None else self._moment
+
+    @contextlib.contextmanager
+    def at(self, moment: float) -> Generator[None]:
+        """Let what is made inside be of another time."""
+        self._moment = moment
+        try:
+            yield
+        finally:
+            self._moment = None
+
+    def __getstate__(self) -> dict[str, object]:
+        # A copy is of the objects alone; whoever brings it back to life says by which clock it lives.
+        return {name: value for name, value in self.__dict__.items() if name != "clock"}
 
     def next_id(self) -> int:
         """Make an id that no other object has."""
@@ -91,7 +99,7 @@ class State:
             updated_at=now,
             pushed_at=now,
         )
-        for label, color, description in _DEFAULT_LABELS:
+        for label, color, description in DEFAULT_LABELS:
             self.add_label(repo, label, color=color, description=description, default=True)
         self.repos[repo.full_name.lower()] = repo
         return repo
@@ -107,7 +115,7 @@ class State:
         repo: Repo,
         name: str,
         *,
-        color: str = _LABEL_COLOR,
+        color: str = LABEL_COLOR,
         description: str | None = None,
         default: bool = False,
     ) -> Label:
@@ -177,32 +185,3 @@ class State:
         )
         repo.pushed_at = repo.updated_at = self.now()
         return repo.head
-
-
-def plant(state: State, seed: str) -> None:
-    """Fill a fresh state."""
-    if seed == "small-project":
-        _small_project(state)
-
-
-def _small_project(state: State) -> None:
-    owner, colleague = state.viewer, state.add_user("octocat")
-    repo = state.add_repo(owner, "webshop")
-    repo.description = "A small shop, to try things on"
-    state.commit(repo, "README.md", _README.encode(), message="Initial commit")
-    state.commit(repo, "src/cart.py", b"TOTAL = 0\n", message="Add the cart")
-    state.add_label(repo, "area/checkout", color="0e8a16", description="Paying for things")
-    crash = state.add_issue(
-        repo, colleague, title="Checkout fails on an empty cart", body="It answers 500."
-    )
-    crash.labels = state.labels_named(repo, ["bug", "area/checkout"])
-    crash.assignees = [owner]
-    state.add_comment(repo, crash, owner, "I can reproduce it.")
-    state.add_comment(repo, crash, colleague, "It began with the last release.")
-    wish = state.add_issue(repo, owner, title="Remember the cart between visits", body=None)
-    wish.labels = state.labels_named(repo, ["enhancement"])
-    done = state.add_issue(
-        repo, owner, title="Write a README", body="So that people find their way."
-    )
-    done.state, done.state_reason = "closed", "completed"
-    done.closed_at, done.closed_by = state.now(), owner

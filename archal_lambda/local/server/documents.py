@@ -1,0 +1,77 @@
+"""Files of JSON and YAML, read without surprises.
+
+This module owns their reading. It must not judge what they say, but for keys that are there twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from archal_lambda.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["load"]
+
+
+def load(path: Path) -> object:
+    """Read a file; what is wrong with it is said of the argument `seeds`."""
+    if path.suffix.lower() not in {".json", ".yaml", ".yml"}:
+        raise _wrong(path, "its name must end in .json, .yaml or .yml")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise _wrong(path, error.strerror or type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise _wrong(path, "it is not UTF-8") from None
+    try:
+        if path.suffix.lower() == ".json":
+            return json.loads(text, object_pairs_hook=_unique)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = 0 if error.problem_mark is None else error.problem_mark.line + 1
+        reason = f"line {line}: {error.problem}"
+    except json.JSONDecodeError as error:
+        reason = f"line {error.lineno}: {error.msg}"
+    except RecursionError:
+        reason = "it is nested too deep"
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+    raise _wrong(path, reason)
+
+
+class _Loader(yaml.SafeLoader):
+    """Of two equal keys the last one would win, without a word."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 - PyYAML calls it so
+    ) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!a} is there twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!a} is there twice")
+        found[key] = value
+    return found
+
+
+def _wrong(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError("seeds", f"names the file {path}: {reason}")
