@@ -82,7 +82,8 @@ class Peer:
         self.requests = []
         self._sock = socket.create_server(("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
-        config = uvicorn.Config(self._seen(app), log_config=None, lifespan="on")
+        # By itself an older uvicorn makes uvloop the loop of the whole process, where it is installed.
+        config = uvicorn.Config(self._seen(app), log_config=None, lifespan="on", loop="asyncio")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._sock],), daemon=True)
 
