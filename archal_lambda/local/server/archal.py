@@ -1,30 +1,36 @@
 """LocalArchal: the stand-in as a context manager.
 
 This module owns the public surface, the tokens and the wiring of the parts. It must not respond to requests itself, nor
-reach the network, or the disk but for seeds: it listens on 127.0.0.1 only.
+reach the network, or the disk but for seeds and what the clones are run with: it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local.clones.kind import catalogue
+from archal_lambda.local.clones.kind import CloneKind, catalogue
+from archal_lambda.local.emulate.emulated import emulated_kinds
+from archal_lambda.local.emulate.process import Emulators
+from archal_lambda.local.emulate.upstream import upstream_kinds
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
-from archal_lambda.local.server.page import page_handles
 from archal_lambda.local.server.handles import state_handles
 from archal_lambda.local.server.keeper import Keeper
+from archal_lambda.local.server.page import page_handles
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.seeds import Seed, choose
@@ -64,6 +70,13 @@ class LocalArchal(Steering):
         seeds: Clone id to the seed of the ready session: the name of one, a `Path` to a file of JSON or YAML, or a
             mapping that says the same. One of the user's own is known to the API by the file's name, a mapping as
             `custom`. It is read and checked here and now.
+        upstreams: Clone id to the URL of a server of the user's, which answers for that clone, such as
+            `{"jira": "http://127.0.0.1:9000"}`. They are always part of the ready session. Any host may be named, also
+            one that is not on this machine: whatever the caller sends goes there, service credentials included, but
+            never Archal's token. Without a path in the URL the server is laid out as the service's own host; with one,
+            also `/`, the service's API begins there.
+        emulated: Clones that npm's `emulate` is to run although there is one of our own: `github`.
+        emulate_path: A folder in which npm has installed emulate@0.12.2, instead of the one in the user's cache.
 
     Raises:
         ConfigurationError: If an argument is out of range or names an unknown clone or seed, or a seed is wrong: it
@@ -88,10 +101,14 @@ class LocalArchal(Steering):
         on_request: Callable[[RecordedRequest], None] | None = None,
         extra_clones: Mapping[str, Callable[[str], ASGIApp]] | None = None,
         seeds: Mapping[str, Seed] | None = None,
+        upstreams: Mapping[str, str] | None = None,
+        emulated: Iterable[str] = (),
+        emulate_path: str | PathLike[str] | None = None,
     ) -> None:
-        extra = dict(extra_clones or {})
-        self._clones = tuple(dict.fromkeys([*clones, *extra]))
-        self._kinds = catalogue(extra)
+        extra, servers = dict(extra_clones or {}), dict(upstreams or {})
+        self._clones = tuple(dict.fromkeys([*clones, *extra, *servers]))
+        self._emulators = Emulators(None if emulate_path is None else Path(emulate_path))
+        self._kinds = _kinds(extra, servers, emulated_kinds(self._emulators, emulated))
         _check_clones(self._clones, known=self._kinds)
         self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
         _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
@@ -115,23 +132,35 @@ class LocalArchal(Steering):
             Itself.
 
         Raises:
+            ConfigurationError: If a clone needs Node or emulate, and it is neither there nor can be installed.
             OSError: If the port is occupied.
-            RuntimeError: If the server is not up within 10 seconds.
+            RuntimeError: If the server is not up within 10 seconds, or a clone does not start.
         """
         if self._thread is not None:
             return self
+        if any(self._kinds[clone].eager for clone in self._clones):
+            self._emulators.prepare()  # here, where npm may take its time
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
             app, world, session = self._build(origin)
-            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=world.close)
+            closing = functools.partial(_close, world, self._emulators)
+            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=closing)
             thread.start()
         except BaseException:
             sock.close()
             raise
         self._origin, self._session_id, self._thread = origin, session.id, thread
         self._world = world
-        thread.call(world.open(session))
+        try:
+            thread.call(world.open(session))
+            failed = thread.call(world.failure(session))
+        except BaseException:
+            self.stop()
+            raise
+        if failed is not None:
+            self.stop()
+            raise RuntimeError(f"the local Archal did not start: {failed}")
         return self
 
     def stop(self) -> None:
@@ -279,6 +308,24 @@ class LocalArchal(Steering):
         self._log.append(record)
         if self._on_request is not None:
             self._on_request(record)
+
+
+async def _close(world: World, emulators: Emulators) -> None:
+    await emulators.close()  # first, so that no clone says goodbye to one that is about to end
+    await world.close()
+
+
+def _kinds(
+    extra: Mapping[str, Callable[[str], ASGIApp]],
+    upstreams: Mapping[str, str],
+    emulated: Mapping[str, CloneKind],
+) -> dict[str, CloneKind]:
+    for name in upstreams:
+        if name in extra:
+            raise ConfigurationError("upstreams", f"names {name[:60]!a}, as extra_clones does")
+    own = catalogue(extra)
+    brought = {name: own[name] for name in extra}
+    return own | dict(emulated) | brought | upstream_kinds(upstreams)
 
 
 def _started(value: str | None) -> str:

@@ -100,6 +100,11 @@ class World:
         except Exception as error:  # noqa: BLE001 - whatever it is, the session tells of it
             self._store.fail(session, str(error) or type(error).__name__, now=self._clock())
 
+    async def failure(self, session: Session) -> str | None:
+        """Tell why a session has failed, if it has."""
+        current = self._store.get(session.id)
+        return None if current is None else current.error
+
     async def clone(self, session: Session, name: str) -> Running:
         """Give a running clone, started if it is the first time."""
         clones = self._running.setdefault(session.id, {})
@@ -111,6 +116,7 @@ class World:
                 seed=session.seeds[name],
                 document=self._kinds[name].custom.get(session.seeds[name]),
                 clock=self.clock_of(session.id, name),
+                failed=lambda reason: self._store.fail(session, reason, now=self._clock()),
             )
             task = clones.setdefault(name, asyncio.ensure_future(self._kinds[name].start(place)))
         try:
