@@ -1,6 +1,7 @@
 """Options that several commands have.
 
-This module owns how a seed and a server are written on the command line. It must not load the local Archal, which judges seeds.
+This module owns how a seed and a server are written on the command line. It must not load the local
+Archal, which judges both.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import os
 import re
 import shutil
 import subprocess
@@ -20,10 +19,11 @@ from pathlib import Path
 import msgspec
 
 from archal_lambda.errors import ConfigurationError
+from archal_lambda.local.emulate.environment import cache, for_npm
 
-__all__ = ["VERSION", "Tools", "find"]
+__all__ = ["Tools", "find"]
 
-VERSION = (
+_VERSION = (
     "0.12.2"  # exactly: npm's `latest` is another package, and the host knows this one's inside
 )
 _OLDEST = 20  # of Node
@@ -32,18 +32,6 @@ _LOCK = Path(__file__).with_name("package-lock.json")
 _HOW = (
     "install Node 20 or later (https://nodejs.org), or Node's wheel: pip install "
     "'archal-lambda[emulate]'"
-)
-_ENVIRONMENT = (
-    "APPDATA",
-    "HOME",
-    "LD_LIBRARY_PATH",
-    "LOCALAPPDATA",
-    "PATH",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
-    "USERPROFILE",
 )
 
 
@@ -54,11 +42,6 @@ class Tools:
     node: Path
     package: Path  # the folder of `emulate` itself
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """What Node is told of this process's environment: no secret, and none of its own options."""
-        return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-
 
 def find(path: Path | None) -> Tools:
     """Find Node, and `emulate` in a folder of the user's, or in the cache, where it is installed if it is not there."""
@@ -68,10 +51,10 @@ def find(path: Path | None) -> Tools:
         if package is None:
             raise ConfigurationError(
                 "emulate_path",
-                f"must be a folder in which npm has installed emulate@{VERSION}, not another version",
+                f"must be a folder in which npm has installed emulate@{_VERSION}, not another version",
             )
         return Tools(node=node, package=package)
-    home = _cache() / f"emulate-{VERSION}"
+    home = cache() / f"emulate-{_VERSION}"
     return Tools(node=node, package=_package(home) or _install(node, home))
 
 
@@ -122,21 +105,10 @@ def _npm(node: Path) -> list[str]:
     if found is None:
         raise ConfigurationError(
             "clones",
-            f"include one that needs npm's emulate {VERSION}, and no `npm` is on the PATH: {_HOW}; or give a folder "
+            f"include one that needs npm's emulate {_VERSION}, and no `npm` is on the PATH: {_HOW}; or give a folder "
             "that has it as emulate_path (--emulate-path)",
         )
     return [found]
-
-
-def _cache() -> Path:
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "archal-lambda"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "archal-lambda"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "archal-lambda" / "Cache"
-    return Path.home() / ".cache" / "archal-lambda"
 
 
 def _package(folder: Path) -> Path | None:
@@ -146,7 +118,7 @@ def _package(folder: Path) -> Path | None:
             facts = msgspec.json.decode((package / "package.json").read_bytes(), type=_Facts)
         except (OSError, msgspec.MsgspecError, UnicodeError):
             continue
-        if (facts.name, facts.version) == ("emulate", VERSION):
+        if (facts.name, facts.version) == ("emulate", _VERSION):
             return package.resolve()
     return None
 
@@ -158,7 +130,7 @@ class _Facts(msgspec.Struct, frozen=True):
 
 def _install(node: Path, home: Path) -> Path:
     npm = _npm(node)
-    _say(f"installing emulate {VERSION} into {home}, once …")
+    _say(f"installing emulate {_VERSION} into {home}, once …")
     began = time.monotonic()
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -168,12 +140,12 @@ def _install(node: Path, home: Path) -> Path:
     except OSError as error:
         raise ConfigurationError(
             "emulate_path",
-            f"is needed, because emulate {VERSION} cannot be installed into {home}: {error.strerror}",
+            f"is needed, because emulate {_VERSION} cannot be installed into {home}: {error.strerror}",
         ) from None
     package = _package(home)
     if package is None:
         raise ConfigurationError("emulate_path", f"is needed, because {home} is not what npm made")
-    _say(f"emulate {VERSION} is installed ({time.monotonic() - began:.1f} s)")
+    _say(f"emulate {_VERSION} is installed ({time.monotonic() - began:.1f} s)")
     return package
 
 
@@ -182,15 +154,18 @@ def _fetch(npm: list[str], node: Path, folder: Path) -> None:
     made = folder / "made"
     made.mkdir()
     shutil.copy(_LOCK, made / "package-lock.json")
-    facts = {"name": "archal-lambda-emulate", "private": True, "dependencies": {"emulate": VERSION}}
+    facts = {
+        "name": "archal-lambda-emulate",
+        "private": True,
+        "dependencies": {"emulate": _VERSION},
+    }
     (made / "package.json").write_bytes(msgspec.json.encode(facts))
     command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    path = os.pathsep.join(filter(None, (str(node.parent), os.environ.get("PATH"))))
     try:
         done = subprocess.run(  # noqa: S603 - npm, on a lock of our own
             command,
             cwd=made,
-            env={**os.environ, "PATH": path},
+            env=for_npm(node),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -208,8 +183,8 @@ def _fetch(npm: list[str], node: Path, folder: Path) -> None:
         why = code[1] if code else f"status {done.returncode}"
         raise ConfigurationError(
             "emulate_path",
-            f"is needed, because npm cannot install emulate@{VERSION} ({why}): try "
-            f"`npm install emulate@{VERSION}` in a folder and give that",
+            f"is needed, because npm cannot install emulate@{_VERSION} ({why}): try "
+            f"`npm install emulate@{_VERSION}` in a folder and give that",
         )
 
 

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from archal_lambda.local.emulate import node
+from archal_lambda.local.emulate.environment import for_node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+    from os import PathLike
 
 __all__ = ["EmulatorError", "Emulators", "Instance"]
 
@@ -67,8 +69,8 @@ class Instance:
 class Emulators:
     """All emulators of one local Archal, in one Node process that starts with the first."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: str | PathLike[str] | None) -> None:
+        self._path = None if path is None else Path(path)
         self._tools: node.Tools | None = None
         self._node: asyncio.Task[_Node] | None = None
 
@@ -94,6 +96,15 @@ class Emulators:
         if task is not None:
             with contextlib.suppress(Exception):  # one that did not start has ended
                 await (await task).close()
+
+    def close_before(self, then: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Give what ends all this at once, so that no instance is closed by itself, and does something else."""
+
+        async def close() -> None:
+            await self.close()
+            await then()
+
+        return close
 
     async def _running(self) -> _Node:
         task = self._node
@@ -128,7 +139,7 @@ class _Node:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             limit=_LONGEST,
-            env=tools.environ,
+            env=for_node(),
             # Ctrl-C is for this process, which ends Node when it is done.
             start_new_session=not windows,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if windows else 0,

@@ -6,27 +6,22 @@ reach the network, or the disk but for seeds and what the clones are run with: i
 
 from __future__ import annotations
 
-import functools
 import json
-import math
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local.clones.kind import CloneKind, catalogue
-from archal_lambda.local.emulate.emulated import emulated_kinds
+from archal_lambda.local.emulate.catalogue import all_kinds
 from archal_lambda.local.emulate.process import Emulators
-from archal_lambda.local.emulate.upstream import upstream_kinds
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
+from archal_lambda.local.server.checks import check_clones, check_numbers
 from archal_lambda.local.server.control import ControlPlane
 from archal_lambda.local.server.handles import state_handles
 from archal_lambda.local.server.keeper import Keeper
@@ -42,8 +37,6 @@ from archal_lambda.local.server.world import World
 
 __all__ = ["LocalArchal"]
 
-_MAX_PORT = 65535
-_CLONE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 _USER = "user-local"
 _OTHER_USER = "user-other"
 
@@ -107,11 +100,11 @@ class LocalArchal(Steering):
     ) -> None:
         extra, servers = dict(extra_clones or {}), dict(upstreams or {})
         self._clones = tuple(dict.fromkeys([*clones, *extra, *servers]))
-        self._emulators = Emulators(None if emulate_path is None else Path(emulate_path))
-        self._kinds = _kinds(extra, servers, emulated_kinds(self._emulators, emulated))
-        _check_clones(self._clones, known=self._kinds)
+        self._emulators = Emulators(emulate_path)
+        self._kinds = all_kinds(extra, servers, emulated, self._emulators)
+        check_clones(self._clones, known=self._kinds)
         self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
-        _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
+        check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
         self._startup_delay = startup_delay
         self._keep_alive = keep_alive
@@ -144,7 +137,7 @@ class LocalArchal(Steering):
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
             app, world, session = self._build(origin)
-            closing = functools.partial(_close, world, self._emulators)
+            closing = self._emulators.close_before(world.close)
             thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=closing)
             thread.start()
         except BaseException:
@@ -153,14 +146,10 @@ class LocalArchal(Steering):
         self._origin, self._session_id, self._thread = origin, session.id, thread
         self._world = world
         try:
-            thread.call(world.open(session))
-            failed = thread.call(world.failure(session))
+            thread.call(world.begin(session))
         except BaseException:
             self.stop()
             raise
-        if failed is not None:
-            self.stop()
-            raise RuntimeError(f"the local Archal did not start: {failed}")
         return self
 
     def stop(self) -> None:
@@ -239,7 +228,7 @@ class LocalArchal(Steering):
         Raises:
             ConfigurationError: If the session has no such clone.
         """
-        _check_clones([clone], known=self._clones)
+        check_clones([clone], known=self._clones)
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/api"
 
     def mcp_url(self, clone: str) -> str:
@@ -254,7 +243,7 @@ class LocalArchal(Steering):
         Raises:
             ConfigurationError: If the session has no such clone, or the clone has no MCP.
         """
-        _check_clones([clone], known=self._clones)
+        check_clones([clone], known=self._clones)
         if not self._kinds[clone].mcp:
             raise ConfigurationError("clone", f"{clone} has no MCP")
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
@@ -310,24 +299,6 @@ class LocalArchal(Steering):
             self._on_request(record)
 
 
-async def _close(world: World, emulators: Emulators) -> None:
-    await emulators.close()  # first, so that no clone says goodbye to one that is about to end
-    await world.close()
-
-
-def _kinds(
-    extra: Mapping[str, Callable[[str], ASGIApp]],
-    upstreams: Mapping[str, str],
-    emulated: Mapping[str, CloneKind],
-) -> dict[str, CloneKind]:
-    for name in upstreams:
-        if name in extra:
-            raise ConfigurationError("upstreams", f"names {name[:60]!a}, as extra_clones does")
-    own = catalogue(extra)
-    brought = {name: own[name] for name in extra}
-    return own | dict(emulated) | brought | upstream_kinds(upstreams)
-
-
 def _started(value: str | None) -> str:
     if value is None:
         raise RuntimeError("the local Archal was not started: use it as a context manager")
@@ -337,21 +308,3 @@ def _started(value: str | None) -> str:
 def _new_token() -> str:
     # Shaped like a workspace key (Archal docs, guides/direct-api-access), spelled at run time.
     return "_".join(("archal", "ws", secrets.token_hex(16)))
-
-
-def _check_clones(clones: Iterable[str], *, known: Iterable[str]) -> None:
-    names = sorted(known)
-    for clone in clones:
-        if clone not in names or not _CLONE_ID.fullmatch(clone):
-            raise ConfigurationError(
-                "clones",
-                f"names the unknown clone {clone[:60]!r}; available here: {', '.join(names)}",
-            )
-
-
-def _check_numbers(*, port: int, **seconds: float) -> None:
-    if not 0 <= port <= _MAX_PORT:
-        raise ConfigurationError("port", f"must be between 0 and {_MAX_PORT}")
-    for name, value in seconds.items():
-        if not 0 <= value < math.inf:
-            raise ConfigurationError(name, "must be a number of seconds from 0 up")

@@ -100,10 +100,12 @@ class World:
         except Exception as error:  # noqa: BLE001 - whatever it is, the session tells of it
             self._store.fail(session, str(error) or type(error).__name__, now=self._clock())
 
-    async def failure(self, session: Session) -> str | None:
-        """Tell why a session has failed, if it has."""
+    async def begin(self, session: Session) -> None:
+        """Start the clones of the session that is there from the beginning, which may not fail."""
+        await self.open(session)
         current = self._store.get(session.id)
-        return None if current is None else current.error
+        if current is not None and current.error is not None:
+            raise RuntimeError(f"the local Archal did not start: {current.error}")
 
     async def clone(self, session: Session, name: str) -> Running:
         """Give a running clone, started if it is the first time."""
