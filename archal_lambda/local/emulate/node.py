@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local.emulate.environment import cache, for_npm
+from archal_lambda.local.emulate.environment import cache, for_node, for_npm
 
 __all__ = ["Tools", "find"]
 
@@ -73,7 +73,12 @@ def _node() -> Path:
 def _version(node: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - the Node that the PATH names
-            [node, "--version"], capture_output=True, text=True, check=False, timeout=30
+            [node, "--version"],
+            env=for_node(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -101,11 +101,35 @@ class Guard:
             return
         self._made[key] = wanted
         try:
-            await self._app(scope, _replay(message, receive), _kept(wanted, key[1], send))
+            await self._app(scope, _replay(message, receive), self._kept(wanted, key, send))
         finally:
-            # One that was cut off, or not begun, may be tried again.
-            if not wanted.status or wanted.status in _NOT_BEGUN:
-                self._made.pop(key, None)
+            if not wanted.status:  # it was cut off, or not begun, and may be tried again
+                self._drop(key, wanted)
+
+    def _drop(self, key: tuple[str, str], made: _Made) -> None:
+        if self._made.get(key) is made:
+            del self._made[key]
+
+    def _kept(self, made: _Made, key: tuple[str, str], send: Send) -> Send:
+        status, body = 0, bytearray()
+
+        async def keep(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                made.headers = [*message["headers"], (b"idempotency-key", key[1].encode("latin-1"))]
+                message = {**message, "headers": made.headers}
+            else:
+                body.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    # Before the response has gone, because its reader may be back at once.
+                    if status in _NOT_BEGUN:
+                        self._drop(key, made)
+                    else:
+                        made.status, made.body = status, bytes(body)
+            await send(message)
+
+        return keep
 
 
 def _api_key(authorization: str) -> str | None:
@@ -158,22 +182,3 @@ def _replay(first: Message, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
-
-
-def _kept(made: _Made, name: str, send: Send) -> Send:
-    status, body = 0, bytearray()
-
-    async def keep(message: Message) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = message["status"]
-            made.headers = [*message["headers"], (b"idempotency-key", name.encode("latin-1"))]
-            message = {**message, "headers": made.headers}
-        else:
-            body.extend(message.get("body", b""))
-            if not message.get("more_body", False):
-                # Whoever has the response finds it remembered.
-                made.status, made.body = status, bytes(body)
-        await send(message)
-
-    return keep
