@@ -34,7 +34,7 @@ FENCES = {
     "boto3": ("handlers/mcp_agent.py",),
     "botocore": ("idempotency.py", "handlers/mcp_agent.py"),
     "click": ("cli/",),
-    "httpx": ("local/emulate/forward.py", "sdk/"),
+    "httpcore": ("local/emulate/forward.py",),
     "js": ("transports/_fetch.py", "edge.py"),
     "pyodide": ("transports/_fetch.py", "transports/_jspi.py", "edge.py"),
     "workers": ("edge.py", "handlers/edge_worker.py"),

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import ssl
+from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING
 
-import httpx
+import httpcore
 
 from archal_lambda.local.server.headers import end_to_end, for_caller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -26,6 +27,7 @@ __all__ = ["Answer", "Forward", "NoAnswerError", "Origin"]
 
 _CONNECT_TIMEOUT = 5.0  # seconds; from then on the server may take as long as the caller waits
 _KEPT = 1.0  # seconds an idle connection is used again; gunicorn closes them after 2, Node after 5
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 _BODILESS = frozenset({204, 304})
 _ERRORS = 400
 # Made anew on the way, or said between this server and its peer alone.
@@ -44,6 +46,11 @@ class Origin:
     host: str  # with brackets around an IPv6 address
     port: int
     prefix: bytes = b""
+
+    @property
+    def name(self) -> bytes:
+        """The host as a resolver takes it."""
+        return self.host.strip("[]").encode("ascii")
 
     @property
     def authority(self) -> str:
@@ -83,12 +90,9 @@ class Forward:
         self._disguised = disguised
         self._path = path
         self._mend = mend
-        self._transport = httpx.AsyncHTTPTransport(
-            # Making a context takes longer than starting an emulator.
-            verify=ssl.create_default_context() if origin.scheme == "https" else False,
-            limits=httpx.Limits(keepalive_expiry=_KEPT),
-            trust_env=False,
-        )
+        self._tls = ssl.create_default_context() if origin.scheme == "https" else None
+        # httpcore's own pool looks at every connection for every other one, which at 32 takes most of the time.
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -105,22 +109,43 @@ class Forward:
             work.result()
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._transport.aclose()
+        """Close every idle connection; those in use close with their requests."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.aclose()
 
     async def _exchange(self, scope: Scope, body: bytes, send: Send) -> None:
-        try:
-            response = await self._transport.handle_async_request(self._request(scope, body))
-        except httpx.HTTPError as error:
-            # Its own words and frames hold the request.
-            raise NoAnswerError(self._blame(error)) from None
-        try:
-            await self._answer(scope["method"], response, send)
-        finally:
-            await response.aclose()
-
-    def _request(self, scope: Scope, body: bytes) -> httpx.Request:
         origin = self.origin
+        connection = await self._connection(origin)
+        try:
+            response = await connection.handle_async_request(self._request(origin, scope, body))
+            try:
+                await self._answer(scope["method"], response, send)
+            finally:
+                await response.aclose()
+        except (OSError, *_FAILURES) as error:
+            # Its own words and frames hold the request.
+            reason = f"{origin.scheme}://{origin.authority}: {type(error).__name__}"
+            raise NoAnswerError(reason) from None
+        finally:
+            if connection.is_idle() and origin == self.origin:
+                self._idle.append(connection)
+            else:
+                await connection.aclose()
+
+    async def _connection(self, origin: Origin) -> httpcore.AsyncHTTPConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.has_expired():  # nor closed by the server
+                return connection
+            await connection.aclose()
+        return httpcore.AsyncHTTPConnection(
+            httpcore.Origin(origin.scheme.encode(), origin.name, origin.port),
+            ssl_context=self._tls,
+            keepalive_expiry=_KEPT,
+        )
+
+    def _request(self, origin: Origin, scope: Scope, body: bytes) -> httpcore.Request:
         path: bytes = scope["raw_path"]
         if self._path is not None:
             path = self._path(path)
@@ -133,19 +158,22 @@ class Forward:
             for name, value in end_to_end(scope["headers"])
             if name not in _OURS
         ]
-        return httpx.Request(
-            scope["method"],
-            httpx.URL(scheme=origin.scheme, host=origin.host.strip("[]"), port=origin.port),
-            headers=headers,
-            content=body or None,
-            extensions={"target": target, "timeout": {"connect": _CONNECT_TIMEOUT}},
+        url = httpcore.URL(
+            scheme=origin.scheme.encode(), host=origin.name, port=origin.port, target=target
+        )
+        timeout = {"connect": _CONNECT_TIMEOUT}
+        return httpcore.Request(
+            scope["method"], url, headers=headers, content=body, extensions={"timeout": timeout}
         )
 
-    async def _answer(self, method: str, response: httpx.Response, send: Send) -> None:
-        status, headers = response.status_code, self._headers(response)
-        stream: AsyncIterable[bytes] = response.stream  # type: ignore[assignment]  # as sent: not decoded
+    async def _answer(self, method: str, response: httpcore.Response, send: Send) -> None:
+        status, headers = response.status, self._headers(response)
+        stream = response.stream
+        assert isinstance(stream, AsyncIterable)  # noqa: S101 - httpcore types blocking ones, too
         if self._mend is not None and status >= _ERRORS and method != "HEAD":
-            answer = Answer(status=status, headers=headers, body=await self._all(stream))
+            answer = Answer(
+                status=status, headers=headers, body=b"".join([chunk async for chunk in stream])
+            )
             self._mend(answer)
             kept = [pair for pair in answer.headers if pair[0] != b"content-length"]
             length = (b"content-length", str(len(answer.body)).encode("ascii"))
@@ -154,30 +182,18 @@ class Forward:
             return
         await send(_start(status, headers))
         bodiless = method == "HEAD" or status in _BODILESS
-        try:
-            async for chunk in stream:
-                if not bodiless:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except httpx.HTTPError as error:
-            raise NoAnswerError(self._blame(error)) from None
+        async for chunk in stream:
+            if not bodiless:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _all(self, stream: AsyncIterable[bytes]) -> bytes:
-        try:
-            return b"".join([chunk async for chunk in stream])
-        except httpx.HTTPError as error:
-            raise NoAnswerError(self._blame(error)) from None
-
-    def _headers(self, response: httpx.Response) -> RawHeaders:
+    def _headers(self, response: httpcore.Response) -> RawHeaders:
         # What points to the server itself points to the service, whose references are those of the clone.
-        kept = [pair for pair in end_to_end(response.headers.raw) if pair[0] not in _OURS]
+        kept = [pair for pair in end_to_end(response.headers) if pair[0] not in _OURS]
         service = f"https://{self._host}"
         named = for_caller(kept, host=self.origin.authority, base=service)
         below = self._host + self.origin.prefix.decode("ascii")
         return for_caller(named, host=below, base=service)
-
-    def _blame(self, error: Exception) -> str:
-        return f"{self.origin.scheme}://{self.origin.authority}: {type(error).__name__}"
 
 
 def _start(status: int, headers: RawHeaders) -> dict[str, object]:
