@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import CloneKind, host_of, too_many_requests
@@ -23,8 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["upstream_kinds"]
 
 _PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")
+_MAX_PORT = 65_535
+_URL = re.compile(
+    r"(https?)://"
+    r"([A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?|\[[0-9A-F:.]+\])"
+    r"(?::([0-9]{1,5}))?"
+    r"((?:/(?:[A-Z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})*)*)",
+    re.IGNORECASE | re.ASCII,
+)
 _SHAPE = (
     "must be an http:// or https:// URL such as http://127.0.0.1:9000, without credentials, "
     "query or fragment"
@@ -65,23 +70,9 @@ def _kind(name: str, url: str) -> CloneKind:
 
 
 def _parsed(name: str, url: object) -> tuple[str, str, int, str]:
-    where = f"for {name[:60]!a} "
-    if not isinstance(url, str):
-        raise ConfigurationError("upstreams", where + _SHAPE)
-    scheme, _, rest = url.partition("://")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError("upstreams", where + _SHAPE) from None
-    authority, _, path = rest.partition("/")
-    path = "/" + path if "/" in rest else ""
-    host = (
-        authority
-        if authority.endswith("]") or ":" not in authority
-        else authority.rpartition(":")[0]
-    )
-    known = scheme.lower() in _PORTS and port != 0
-    if not known or not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
-        raise ConfigurationError("upstreams", where + _SHAPE)
-    return scheme.lower(), host, port or _PORTS[scheme.lower()], path
+    match = _URL.fullmatch(url) if isinstance(url, str) else None
+    scheme, host, number, path = match.groups() if match is not None else ("http", "", "0", "")
+    port = _PORTS[scheme.lower()] if number is None else int(number)
+    if not 0 < port <= _MAX_PORT:
+        raise ConfigurationError("upstreams", f"for {name[:60]!a} {_SHAPE}")
+    return scheme.lower(), host, port, path
