@@ -528,6 +528,26 @@ def test_a_parent_that_was_killed_leaves_no_node(package):
         assert not Path(f"/proc/{node}").exists()
 
 
+def test_an_emulator_answers_nobody_else(package, nodes):
+    """Its own port is of no use to a web page, which it would let in."""
+    with LocalArchal(clones=["slack"], emulate_path=package):
+        (node,) = nodes()
+        ports = listening(node)
+        assert ports
+        for port in ports:
+            url = f"http://127.0.0.1:{port}/api/auth.test"
+            assert send(url, "POST", headers={"Authorization": "Bearer any"}).status == 403
+
+
+def listening(pid):
+    """The ports of 127.0.0.1 that a process listens on; it has no others."""
+    sockets = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    rows = [row for row in rows if f"socket:[{row[9]}]" in sockets and row[3] == "0A"]
+    assert {row[1].partition(":")[0] for row in rows} == {"0100007F"}
+    return [int(row[1].partition(":")[2], 16) for row in rows]
+
+
 def test_node_sees_no_secret_of_the_environment(package, nodes, monkeypatch):
     """Nor options of its own."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")

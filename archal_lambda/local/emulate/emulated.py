@@ -167,8 +167,11 @@ class _Emulated(Running):
             "clear": () if place.seed == _DEFAULT else service.clear,
             "zero": {} if place.seed == _DEFAULT else service.zero,
         }
-        self._instance = await self._emulators.open(request, failed=place.failed)
-        self._forward.origin = self._at(scheme="http", host=_HOST, port=self._instance.port)
+        instance = await self._emulators.open(request, failed=place.failed)
+        await self._forward.move(
+            self._at(scheme="http", host=_HOST, port=instance.port), instance.key
+        )
+        self._instance = instance
 
     async def reset(self) -> None:
         """Start anew: emulate's own reset keeps the rate limit."""

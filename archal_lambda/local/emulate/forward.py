@@ -85,7 +85,8 @@ class Forward:
         path: Callable[[bytes], bytes] | None = None,
         mend: Callable[[Answer], None] | None = None,
     ) -> None:
-        self.origin = origin
+        self._origin = origin
+        self._key: RawHeaders = []
         self._host = host
         self._disguised = disguised
         self._path = path
@@ -108,6 +109,12 @@ class Forward:
         if not work.cancelled():
             work.result()
 
+    async def move(self, origin: Origin, key: str) -> None:
+        """Forward to another server from now on, which takes nothing without a key."""
+        self._origin = origin
+        self._key = [(b"x-archal-emulator-key", key.encode("ascii"))]
+        await self.close()
+
     async def close(self) -> None:
         """Close every idle connection; those in use close with their requests."""
         idle, self._idle = self._idle, []
@@ -115,7 +122,7 @@ class Forward:
             await connection.aclose()
 
     async def _exchange(self, scope: Scope, body: bytes, send: Send) -> None:
-        origin = self.origin
+        origin = self._origin
         connection = await self._connection(origin)
         try:
             response = await connection.handle_async_request(self._request(origin, scope, body))
@@ -128,7 +135,7 @@ class Forward:
             reason = f"{origin.scheme}://{origin.authority}: {type(error).__name__}"
             raise NoAnswerError(reason) from None
         finally:
-            if connection.is_idle() and origin == self.origin:
+            if connection.is_idle() and origin == self._origin:
                 self._idle.append(connection)
             else:
                 await connection.aclose()
@@ -163,7 +170,11 @@ class Forward:
         )
         timeout = {"connect": _CONNECT_TIMEOUT}
         return httpcore.Request(
-            scope["method"], url, headers=headers, content=body, extensions={"timeout": timeout}
+            scope["method"],
+            url,
+            headers=[*headers, *self._key],
+            content=body,
+            extensions={"timeout": timeout},
         )
 
     async def _answer(self, method: str, response: httpcore.Response, send: Send) -> None:
@@ -191,8 +202,8 @@ class Forward:
         # What points to the server itself points to the service, whose references are those of the clone.
         kept = [pair for pair in end_to_end(response.headers) if pair[0] not in _OURS]
         service = f"https://{self._host}"
-        named = for_caller(kept, host=self.origin.authority, base=service)
-        below = self._host + self.origin.prefix.decode("ascii")
+        named = for_caller(kept, host=self._origin.authority, base=service)
+        below = self._host + self._origin.prefix.decode("ascii")
         return for_caller(named, host=below, base=service)
 
 

@@ -2,6 +2,7 @@
 //
 // It is told by lines of JSON on stdin and answers with lines of JSON on stdout, in order. It ends with its stdin, so
 // that a parent that was killed leaves nothing behind. Instances listen on 127.0.0.1 only.
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ import { pathToFileURL } from "node:url";
 const dist = join(process.argv[2], "dist");
 const TRIES = 20;
 const SHOWN = 300;
+// Emulators answer web pages of any origin; what is sent here comes from the parent alone.
+const KEY = randomBytes(16).toString("hex");
 
 console.log = console.info = console.debug = console.error; // stdout is for the answers
 process.on("unhandledRejection", (reason) => console.error(reason)); // such as a webhook that nobody takes
@@ -36,6 +39,7 @@ async function watch(service) {
   plugin.register = function (app, store, webhooks, baseUrl, tokens) {
     // Every service is given GitHub's limit of 5,000 requests an hour, in GitHub's words.
     if (service !== "github") app.middleware.pop();
+    app.use("*", (c, next) => (c.req.header("x-archal-emulator-key") === KEY ? next() : c.json({}, 403)));
     parts = { app, store, webhooks, tokens };
     return register.call(this, app, store, webhooks, baseUrl, tokens);
   };
@@ -75,7 +79,7 @@ async function open({ service, baseUrl, seed, clear, zero }) {
       const { app } = parts;
       app.notFound((c) => c.json({}, 501, { "x-archal-local": "not-implemented" }));
       instances.set(++last, { emulator, ...parts });
-      return { instance: last, port };
+      return { instance: last, port, key: KEY };
     } catch (error) {
       if (error.code !== "EADDRINUSE" || left === 0) throw error;
     }

@@ -39,15 +39,20 @@ class _Answer(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+class _Made(msgspec.Struct, frozen=True):
+    instance: int
+    port: int
+    key: str
+
+
 class Instance:
     """One emulator that listens, until `close`."""
 
-    def __init__(
-        self, process: _Node, number: int, port: int, failed: Callable[[str], None]
-    ) -> None:
+    def __init__(self, process: _Node, made: _Made, failed: Callable[[str], None]) -> None:
         self._process = process
-        self._number = number
-        self.port = port  # on 127.0.0.1
+        self._number = made.instance
+        self.port = made.port  # on 127.0.0.1
+        self.key = made.key  # without which it answers nobody
         self.failed = failed
 
     async def ask(self, task: str, **more: object) -> Any:  # noqa: ANN401 - as each task has it
@@ -86,7 +91,9 @@ class Emulators:
         """Make an emulator; `failed` is told why if the process ends before it is closed."""
         process = await self._running()
         made = await process.ask("open", **request)
-        instance = Instance(process, made["instance"], made["port"], failed)
+        if process.ended is not None:  # before anybody could be told
+            raise EmulatorError(process.ended)
+        instance = Instance(process, msgspec.convert(made, _Made), failed)
         process.instances.add(instance)
         return instance
 
@@ -196,6 +203,8 @@ class _Node:
                 else:
                     waiting.set_exception(EmulatorError(answer.error))
         finally:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()  # where it is alive, it has said what it should not
             status = await self._process.wait()
             ended = f"signal {-status}" if status < 0 else f"status {status}"
             self._end(f"the emulators' Node process has ended ({ended})")
