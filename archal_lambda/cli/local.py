@@ -18,7 +18,7 @@ import click
 from archal_lambda import Settings
 from archal_lambda.cli.command import run_command
 from archal_lambda.cli.env import as_text
-from archal_lambda.cli.options import seed_option
+from archal_lambda.cli.options import read_upstreams, seed_option
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
@@ -48,18 +48,40 @@ __all__ = ["invoke_locally", "local", "local_session", "request_line"]
     help="A clone; may be repeated.",
 )
 @seed_option
+@click.option(
+    "--upstream",
+    "upstreams",
+    multiple=True,
+    metavar="NAME=URL",
+    callback=read_upstreams,
+    help="A server of yours as the clone NAME; may be repeated.",
+)
+@click.option(
+    "--emulated",
+    multiple=True,
+    metavar="NAME",
+    help="Let npm's emulate run NAME, of which there is a clone here, too: github.",
+)
+@click.option(
+    "--emulate-path",
+    metavar="FOLDER",
+    help="Where npm has installed emulate, instead of the cache.",
+)
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
 @click.option("--verbose", is_flag=True, help="Show the requests of CMD on stderr, too.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- CMD [ARG]...]")
 def local(  # noqa: PLR0913 - one parameter for each option
+    *,
     port: int,
     clones: tuple[str, ...],
     seeds: Mapping[str, str | Path],
+    upstreams: Mapping[str, str],
+    emulated: tuple[str, ...],
+    emulate_path: str | None,
     startup_delay: float,
     command: tuple[str, ...],
-    *,
     as_json: bool,
     list_routes: bool,
     verbose: bool,
@@ -72,21 +94,24 @@ def local(  # noqa: PLR0913 - one parameter for each option
     With CMD, sets the variables for CMD alone, prints nothing, passes signals on to CMD and ends with its status, 128
     and the number if a signal ended it, 127 if it is not found.
     """
-    if list_routes:
-        for clone, routes in LocalArchal(clones=clones).routes.items():
-            for method, path in routes:
-                click.echo(f"{clone}  {method:6} {path}")
-        return 0
     if command and as_json:
         raise click.UsageError("--json is for programs that start no CMD")
     shown = verbose or not command
     archal = LocalArchal(
         clones=clones,
         seeds=seeds,
+        upstreams=upstreams,
+        emulated=emulated,
+        emulate_path=emulate_path,
         port=port,
         startup_delay=startup_delay,
         on_request=(lambda record: click.echo(request_line(record), err=True)) if shown else None,
     )
+    if list_routes:
+        for clone, routes in archal.routes.items():
+            for method, path in routes:
+                click.echo(f"{clone}  {method:6} {path}")
+        return 0
     if command:
         with archal:
             return run_command(command, archal.environ)

@@ -1,6 +1,7 @@
 """Options that several commands have.
 
-This module owns how a seed is written on the command line. It must not load the local Archal, which judges seeds.
+This module owns how a seed and a server are written on the command line. It must not load the local
+Archal, which judges both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["check_seeds", "seed_option"]
+__all__ = ["check_seeds", "read_upstreams", "seed_option"]
 
 _FILES = frozenset({".json", ".yaml", ".yml"})
 
@@ -35,6 +36,22 @@ def check_seeds(seeds: dict[str, str | Path], *, on_local: bool) -> None:
     """Refuse seeds where there is no local Archal to plant them in."""
     if seeds and not on_local:
         raise click.UsageError("--seed needs --local")
+
+
+def read_upstreams(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Read the values of `--upstream` into a dict of clone id to URL, which the local Archal judges."""
+    found: dict[str, str] = {}
+    for value in values:
+        clone, _, url = value.partition("=")
+        # What stands there may hold a credential.
+        if not clone or not url or "/" in clone:
+            raise click.BadParameter("one is not NAME=URL")
+        if clone in found:
+            raise click.BadParameter(f"{clone!r} has two servers")
+        found[clone] = url
+    return found
 
 
 def _seeds(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
+_EXTRA = frozenset({"httpcore", "msgspec", "starlette", "uvicorn"})
 
 try:
     from archal_lambda.local.clones.running import UnsupportedError

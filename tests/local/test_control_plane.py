@@ -102,7 +102,7 @@ def test_every_documented_field_is_taken(control, fields):
         ({"clones": None}, "clones"),
         ({"clones": "github"}, "clones"),
         ({"clones": [1]}, "clones"),
-        ({"clones": ["slack"]}, "clones"),
+        ({"clones": ["jira"]}, "clones"),
         ({"clones": ["../x"]}, "clones"),
         ({"surprise": 1}, "surprise"),
         ({"ttl_seconds": 60}, "ttl_seconds"),
@@ -200,7 +200,8 @@ def test_the_scheme_is_read_in_any_case(archal):
 def test_identity_and_catalogue(archal, control):
     """`/auth/me` and `/api/clones` answer as published."""
     me = control("GET", "/auth/me").json
-    assert me["selectedCloneIds"] == ["echo", "github"]
+    emulated = ["google-workspace", "linear", "slack", "stripe"]
+    assert me["selectedCloneIds"] == ["echo", "github", *emulated]
     assert me["managedEvaluatorAvailable"] is False
     assert {"userId", "plan", "email"} < set(me)
     other = Control(archal.api_url, archal.other_token)
@@ -208,6 +209,7 @@ def test_identity_and_catalogue(archal, control):
     clones = control("GET", "/api/clones").json["clones"]
     assert clones == [
         {"id": "github", "seeds": ["empty", "small-project", "stale-issues", "large-backlog"]},
+        *({"id": clone, "seeds": ["empty", "default"]} for clone in emulated),
         {"id": "echo", "seeds": ["empty"]},
     ]
 

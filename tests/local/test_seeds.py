@@ -75,7 +75,7 @@ def test_a_document_is_planted_as_it_says(tmp_path, kind):
         control = Control(archal.api_url, archal.token)
         session = control("GET", f"/api/sessions/{archal.session_id}").json
         assert session["resolvedSeeds"] == archal.seeds == {"github": name}
-        (clone,) = control("GET", "/api/clones").json["clones"]
+        clone = control("GET", "/api/clones").json["clones"][0]
         assert clone["seeds"][-1] == name
         other = control.create(seeds={"github": name}).json
         check(Route(other["apiBaseUrls"]["github"], archal.token))

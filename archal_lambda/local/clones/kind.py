@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.running import Place, Running
 
-__all__ = ["CloneKind", "catalogue"]
+__all__ = ["CloneKind", "catalogue", "host_of", "too_many_requests"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def catalogue(extra: Mapping[str, Callable[[str], ASGIApp]]) -> dict[str, CloneK
     kinds = {
         "github": CloneKind(
             id="github",
-            host=_host("github"),
+            host=host_of("github"),
             seeds=github.SEEDS,
             start=github.start,
             exhausted=github.rate_limited,
@@ -65,7 +65,8 @@ def catalogue(extra: Mapping[str, Callable[[str], ASGIApp]]) -> dict[str, CloneK
     return kinds | {name: _user_clone(name, factory) for name, factory in extra.items()}
 
 
-def _host(name: str) -> str:
+def host_of(name: str) -> str:
+    """Give the host that a clone takes itself for."""
     service = SERVICES.get(name)
     return service.hosts[0] if service is not None and service.hosts else f"{name}.localhost"
 
@@ -75,11 +76,12 @@ def _user_clone(name: str, factory: Callable[[str], ASGIApp]) -> CloneKind:
         return UserClone(factory, place.base_url)
 
     return CloneKind(
-        id=name, host=_host(name), seeds=("empty",), start=start, exhausted=_too_many_requests
+        id=name, host=host_of(name), seeds=("empty",), start=start, exhausted=too_many_requests
     )
 
 
-def _too_many_requests(_limit: int, _now: float) -> Response:
+def too_many_requests(_limit: int, _now: float) -> Response:
+    """Respond in no service's particular shape."""
     return Response(
         msgspec.json.encode({"message": "Too Many Requests"}),
         status_code=429,

@@ -46,6 +46,9 @@ class Place:
         None  # what its kind's `read_seed` gave, where the seed is one of the user's own
     )
     clock: Callable[[], float]  # epoch seconds, of this clone alone
+    failed: Callable[[str], None] = lambda _reason: (
+        None
+    )  # says that what the clone runs on has ended
 
 
 class Running:

@@ -1,30 +1,31 @@
 """LocalArchal: the stand-in as a context manager.
 
 This module owns the public surface, the tokens and the wiring of the parts. It must not respond to requests itself, nor
-reach the network, or the disk but for seeds: it listens on 127.0.0.1 only.
+reach the network, or the disk but for seeds and what the clones are run with: it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from starlette.types import ASGIApp
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local.clones.kind import catalogue
+from archal_lambda.local.emulate.catalogue import all_kinds
+from archal_lambda.local.emulate.process import Emulators
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
+from archal_lambda.local.server.checks import check_clones, check_numbers
 from archal_lambda.local.server.control import ControlPlane
-from archal_lambda.local.server.page import page_handles
 from archal_lambda.local.server.handles import state_handles
 from archal_lambda.local.server.keeper import Keeper
+from archal_lambda.local.server.page import page_handles
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.seeds import Seed, choose
@@ -36,8 +37,6 @@ from archal_lambda.local.server.world import World
 
 __all__ = ["LocalArchal"]
 
-_MAX_PORT = 65535
-_CLONE_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 _USER = "user-local"
 _OTHER_USER = "user-other"
 
@@ -64,6 +63,13 @@ class LocalArchal(Steering):
         seeds: Clone id to the seed of the ready session: the name of one, a `Path` to a file of JSON or YAML, or a
             mapping that says the same. One of the user's own is known to the API by the file's name, a mapping as
             `custom`. It is read and checked here and now.
+        upstreams: Clone id to the URL of a server of the user's, which answers for that clone, such as
+            `{"jira": "http://127.0.0.1:9000"}`. They are always part of the ready session. Any host may be named, also
+            one that is not on this machine: whatever the caller sends goes there, service credentials included, but
+            never Archal's token. Without a path in the URL the server is laid out as the service's own host; with one,
+            also `/`, the service's API begins there.
+        emulated: Clones that npm's `emulate` is to run although there is one of our own: `github`.
+        emulate_path: A folder in which npm has installed emulate@0.12.2, instead of the one in the user's cache.
 
     Raises:
         ConfigurationError: If an argument is out of range or names an unknown clone or seed, or a seed is wrong: it
@@ -88,13 +94,17 @@ class LocalArchal(Steering):
         on_request: Callable[[RecordedRequest], None] | None = None,
         extra_clones: Mapping[str, Callable[[str], ASGIApp]] | None = None,
         seeds: Mapping[str, Seed] | None = None,
+        upstreams: Mapping[str, str] | None = None,
+        emulated: Iterable[str] = (),
+        emulate_path: str | PathLike[str] | None = None,
     ) -> None:
-        extra = dict(extra_clones or {})
-        self._clones = tuple(dict.fromkeys([*clones, *extra]))
-        self._kinds = catalogue(extra)
-        _check_clones(self._clones, known=self._kinds)
+        extra, servers = dict(extra_clones or {}), dict(upstreams or {})
+        self._clones = tuple(dict.fromkeys([*clones, *extra, *servers]))
+        self._emulators = Emulators(emulate_path)
+        self._kinds = all_kinds(extra, servers, emulated, self._emulators)
+        check_clones(self._clones, known=self._kinds)
         self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
-        _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
+        check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
         self._startup_delay = startup_delay
         self._keep_alive = keep_alive
@@ -115,23 +125,31 @@ class LocalArchal(Steering):
             Itself.
 
         Raises:
+            ConfigurationError: If a clone needs Node or emulate, and it is neither there nor can be installed.
             OSError: If the port is occupied.
-            RuntimeError: If the server is not up within 10 seconds.
+            RuntimeError: If the server is not up within 10 seconds, or a clone does not start.
         """
         if self._thread is not None:
             return self
+        if any(self._kinds[clone].eager for clone in self._clones):
+            self._emulators.prepare()  # here, where npm may take its time
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
             app, world, session = self._build(origin)
-            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=world.close)
+            closing = self._emulators.close_before(world.close)
+            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=closing)
             thread.start()
         except BaseException:
             sock.close()
             raise
         self._origin, self._session_id, self._thread = origin, session.id, thread
         self._world = world
-        thread.call(world.open(session))
+        try:
+            thread.call(world.begin(session))
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
@@ -210,7 +228,7 @@ class LocalArchal(Steering):
         Raises:
             ConfigurationError: If the session has no such clone.
         """
-        _check_clones([clone], known=self._clones)
+        check_clones([clone], known=self._clones)
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/api"
 
     def mcp_url(self, clone: str) -> str:
@@ -225,7 +243,7 @@ class LocalArchal(Steering):
         Raises:
             ConfigurationError: If the session has no such clone, or the clone has no MCP.
         """
-        _check_clones([clone], known=self._clones)
+        check_clones([clone], known=self._clones)
         if not self._kinds[clone].mcp:
             raise ConfigurationError("clone", f"{clone} has no MCP")
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
@@ -290,21 +308,3 @@ def _started(value: str | None) -> str:
 def _new_token() -> str:
     # Shaped like a workspace key (Archal docs, guides/direct-api-access), spelled at run time.
     return "_".join(("archal", "ws", secrets.token_hex(16)))
-
-
-def _check_clones(clones: Iterable[str], *, known: Iterable[str]) -> None:
-    names = sorted(known)
-    for clone in clones:
-        if clone not in names or not _CLONE_ID.fullmatch(clone):
-            raise ConfigurationError(
-                "clones",
-                f"names the unknown clone {clone[:60]!r}; available here: {', '.join(names)}",
-            )
-
-
-def _check_numbers(*, port: int, **seconds: float) -> None:
-    if not 0 <= port <= _MAX_PORT:
-        raise ConfigurationError("port", f"must be between 0 and {_MAX_PORT}")
-    for name, value in seconds.items():
-        if not 0 <= value < math.inf:
-            raise ConfigurationError(name, "must be a number of seconds from 0 up")

