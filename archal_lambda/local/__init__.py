@@ -19,6 +19,7 @@ _EXTRA = frozenset({"msgspec", "starlette", "uvicorn"})
 
 try:
     from archal_lambda.local.server.archal import LocalArchal
+    from archal_lambda.local.server.fault_handles import FaultHandle
     from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in _EXTRA:
@@ -28,7 +29,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["LocalArchal", "RecordedHeaders", "RecordedRequest", "SeenByClone"]
+__all__ = ["FaultHandle", "LocalArchal", "RecordedHeaders", "RecordedRequest", "SeenByClone"]
 
 
 def __getattr__(name: str) -> object:

@@ -10,18 +10,28 @@ import json
 import math
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from starlette.types import ASGIApp
 
+from archal_lambda.core.fault_rules import FaultRules
+from archal_lambda.core.faults import Fault
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import catalogue
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
+from archal_lambda.local.server.fault_handles import (
+    FaultHandle,
+    FaultOptions,
+    fault_handles,
+    fault_of,
+)
+from archal_lambda.local.server.faults import FaultPlayer
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
 from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
@@ -87,6 +97,7 @@ class LocalArchal:
         self._on_request = on_request
         self._token, self._other_token = _new_token(), _new_token()
         self._log = RequestLog()
+        self._faults = FaultRules(threading.Lock())
         self._thread: ServerThread | None = None
         self._world: World | None = None
         self._origin: str | None = None
@@ -107,8 +118,15 @@ class LocalArchal:
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
-            app, world, session = self._build(origin)
-            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=world.close)
+            player = FaultPlayer(self._faults)
+            app, world, session = self._build(origin, player)
+            thread = ServerThread(
+                app,
+                sock,
+                keep_alive=self._keep_alive,
+                stopping=player.end,
+                closing=world.close,
+            )
             thread.start()
         except BaseException:
             sock.close()
@@ -208,6 +226,36 @@ class LocalArchal:
             raise ConfigurationError("clone", f"{clone} has no MCP")
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
 
+    def fault(
+        self, clone: str | Fault | None = None, **rule: Unpack[FaultOptions]
+    ) -> FaultHandle:
+        """Play a fault from now on, started or not, until it is removed or was played `times`.
+
+        It is played behind Archal's own checks of token, session and clone. Of several that fit a request, the first
+        that was made is played.
+
+        Args:
+            clone: Clone id; None or `"*"` for any. A ready `archal_lambda.testing.Fault` stands for all arguments.
+            **rule: The fields of `archal_lambda.testing.Fault`: `method`, `path`, an effect such as `status`, `times`.
+
+        Returns:
+            A handle; as a context manager, it removes the fault at the end.
+
+        Raises:
+            ConfigurationError: If an argument is out of range, names an unknown clone, or does not go with another.
+
+        Example:
+            >>> with LocalArchal() as archal:
+            ...     fault = archal.fault("github", path="/repos/**", status=503, times=2, retry_after=1)
+            ...     (fault.id, fault.hits)
+            ('f1', 0)
+        """
+        return FaultHandle(self._faults, self._faults.add(fault_of(clone, rule, self._kinds)))
+
+    def faults_clear(self) -> None:
+        """Remove every fault."""
+        self._faults.clear()
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -223,7 +271,7 @@ class LocalArchal:
         state = "stopped" if self._thread is None else f"at {self._origin}"
         return f"<LocalArchal {state}, clones: {', '.join(self._clones)}>"
 
-    def _build(self, origin: str) -> tuple[FrontDoor, World, Session]:
+    def _build(self, origin: str, player: FaultPlayer) -> tuple[FrontDoor, World, Session]:
         users = {self._token: _USER, self._other_token: _OTHER_USER}
         redactor = Redactor(users)
         store = SessionStore(startup_delay=self._startup_delay)
@@ -235,16 +283,22 @@ class LocalArchal:
             world=world,
             clock=self._clock,
             redactor=redactor,
+            faults=player,
         )
         control = ControlPlane(
-            users=users, store=store, kinds=self._kinds, clock=self._clock, world=world
+            users=users,
+            store=store,
+            kinds=self._kinds,
+            clock=self._clock,
+            world=world,
+            faults=player,
         )
         seeds = {clone: self._kinds[clone].seeds[0] for clone in self._clones}
         ready = store.create(owner=_USER, seeds=seeds, now=self._clock(), ttl=MAX_TTL)
         front = FrontDoor(
             control=control,
             proxy=proxy,
-            admin=Admin(origin, []),
+            admin=Admin(origin, [*fault_handles(self._faults, self._kinds)]),
             redactor=redactor,
             on_record=self._record,
         )
