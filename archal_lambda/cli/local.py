@@ -17,12 +17,14 @@ import click
 
 from archal_lambda import Settings
 from archal_lambda.cli.env import as_text
+from archal_lambda.cli.faults import FaultText
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from archal_lambda.local import RecordedRequest
+    from archal_lambda.testing import Fault
 
 __all__ = ["local", "local_session", "request_line"]
 
@@ -44,12 +46,20 @@ __all__ = ["local", "local_session", "request_line"]
     help="A clone; may be repeated.",
 )
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=FaultText(),
+    help="A fault to play, as 'github POST /repos/*/*/issues status=503 times=2'; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
-def local(
+def local(  # noqa: PLR0913 - one for each option
     port: int,
     clones: tuple[str, ...],
     startup_delay: float,
+    faults: tuple[Fault, ...],
     *,
     as_json: bool,
     list_routes: bool,
@@ -77,6 +87,8 @@ def local(
         startup_delay=startup_delay,
         on_request=lambda record: click.echo(request_line(record), err=True),
     )
+    for fault in faults:
+        archal.fault(fault)
     with archal:
         if as_json:
             facts = {
@@ -101,6 +113,8 @@ def request_line(record: RecordedRequest) -> str:
     if record.clone is not None:
         tool = f" {record.tool}" if record.tool else ""
         seen = f"  -> {record.clone}{tool}" if record.clone_saw else "  stopped at the route"
+    if record.fault is not None:
+        seen = f"{seen if record.clone_saw else ''}  fault: {record.fault}"
     line = f"{record.method:6} {record.path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
     if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
         # `click.echo` takes the colour off where there is no terminal.

@@ -87,7 +87,7 @@ _MARKS = {
 def _made(
     clone: str, status: int, body: dict[str, Any], retry_after: int | None = None
 ) -> ServiceError:
-    headers = [_JSON]
+    headers: list[tuple[str, str]] = [_JSON]
     if clone in _MARKS:
         headers.append(_MARKS[clone])
     if clone == "discord" and status == _TOO_MANY:
@@ -98,9 +98,7 @@ def _made(
 
 
 def _phrase(status: int) -> str:
-    return _PHRASES.get(
-        status, "Bad Request" if status < _SERVER else "Internal Server Error"
-    )
+    return _PHRASES.get(status, "Bad Request" if status < _SERVER else "Internal Server Error")
 
 
 def _any(status: int, _retry_after: int | None) -> dict[str, Any]:
@@ -114,9 +112,7 @@ def _github(status: int, retry_after: int | None) -> dict[str, Any]:
     message = {_UNAUTHORIZED: "Bad credentials"}.get(status, _phrase(status))
     if status == _TOO_MANY or (status == _FORBIDDEN and retry_after is not None):
         docs += f"{limits}#about-secondary-rate-limits"
-        message = (
-            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-        )
+        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
     elif status == _FORBIDDEN:
         message = "Resource not accessible by personal access token"
     elif status >= _SERVER:

@@ -10,27 +10,19 @@ import json
 import math
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self
 
 from starlette.types import ASGIApp
 
-from archal_lambda.core.fault_rules import FaultRules
-from archal_lambda.core.faults import Fault
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.clones.kind import catalogue
 from archal_lambda.local.server.admin import Admin
 from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.control import ControlPlane
-from archal_lambda.local.server.fault_handles import (
-    FaultHandle,
-    FaultOptions,
-    fault_handles,
-    fault_of,
-)
+from archal_lambda.local.server.fault_handles import FaultMaker, fault_handles
 from archal_lambda.local.server.faults import FaultPlayer
 from archal_lambda.local.server.proxy import Proxy
 from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
@@ -46,7 +38,7 @@ _USER = "user-local"
 _OTHER_USER = "user-other"
 
 
-class LocalArchal:
+class LocalArchal(FaultMaker):
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
     The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
@@ -88,6 +80,7 @@ class LocalArchal:
         extra = dict(extra_clones or {})
         self._clones = tuple(dict.fromkeys([*clones, *extra]))
         self._kinds = catalogue(extra)
+        super().__init__(self._kinds)
         _check_clones(self._clones, known=self._kinds)
         _check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
@@ -97,7 +90,6 @@ class LocalArchal:
         self._on_request = on_request
         self._token, self._other_token = _new_token(), _new_token()
         self._log = RequestLog()
-        self._faults = FaultRules(threading.Lock())
         self._thread: ServerThread | None = None
         self._world: World | None = None
         self._origin: str | None = None
@@ -225,36 +217,6 @@ class LocalArchal:
         if not self._kinds[clone].mcp:
             raise ConfigurationError("clone", f"{clone} has no MCP")
         return f"{self.runtime_url}/runtime/{self.session_id}/{clone}/mcp"
-
-    def fault(
-        self, clone: str | Fault | None = None, **rule: Unpack[FaultOptions]
-    ) -> FaultHandle:
-        """Play a fault from now on, started or not, until it is removed or was played `times`.
-
-        It is played behind Archal's own checks of token, session and clone. Of several that fit a request, the first
-        that was made is played.
-
-        Args:
-            clone: Clone id; None or `"*"` for any. A ready `archal_lambda.testing.Fault` stands for all arguments.
-            **rule: The fields of `archal_lambda.testing.Fault`: `method`, `path`, an effect such as `status`, `times`.
-
-        Returns:
-            A handle; as a context manager, it removes the fault at the end.
-
-        Raises:
-            ConfigurationError: If an argument is out of range, names an unknown clone, or does not go with another.
-
-        Example:
-            >>> with LocalArchal() as archal:
-            ...     fault = archal.fault("github", path="/repos/**", status=503, times=2, retry_after=1)
-            ...     (fault.id, fault.hits)
-            ('f1', 0)
-        """
-        return FaultHandle(self._faults, self._faults.add(fault_of(clone, rule, self._kinds)))
-
-    def faults_clear(self) -> None:
-        """Remove every fault."""
-        self._faults.clear()
 
     def __enter__(self) -> Self:
         return self.start()

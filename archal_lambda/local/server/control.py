@@ -58,7 +58,7 @@ class _Call:
 class ControlPlane:
     """Serves everything that is not below `/runtime/`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
         *,
         users: Mapping[str, str],

@@ -5,8 +5,10 @@ This module owns what callers hold of a fault. It must not play one.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
@@ -17,13 +19,11 @@ from archal_lambda.local.server.admin import body_of
 from archal_lambda.local.server.app import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from starlette.requests import Request
 
     from archal_lambda.local.server.admin import Handle
 
-__all__ = ["FaultHandle", "FaultOptions", "fault_handles", "fault_of"]
+__all__ = ["FaultHandle", "FaultMaker", "FaultOptions", "fault_handles"]
 
 
 class FaultOptions(TypedDict, total=False):
@@ -85,11 +85,50 @@ class FaultHandle:
         return f"<FaultHandle {self.id}: {self.fault}, hits: {self.hits}>"
 
 
-def fault_of(clone: str | Fault | None, rule: FaultOptions, known: Iterable[str]) -> Fault:
+class FaultMaker:
+    """What `LocalArchal` has of faults; `known` are the clones there may be."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+        self._faults = FaultRules(threading.Lock())
+
+    def fault(self, clone: str | Fault | None = None, **rule: Unpack[FaultOptions]) -> FaultHandle:
+        """Play a fault from now on, started or not, until it is removed or was played `times`.
+
+        It is played behind Archal's own checks of token, session and clone. Of several that fit a request, the first
+        that was made is played.
+
+        Args:
+            clone: Clone id; None or `"*"` for any. A ready `archal_lambda.testing.Fault` stands for all arguments.
+            **rule: The fields of `archal_lambda.testing.Fault`: `method`, `path`, an effect such as `status`, `times`.
+
+        Returns:
+            A handle; as a context manager, it removes the fault at the end.
+
+        Raises:
+            ConfigurationError: If an argument is out of range, names an unknown clone, or does not go with another.
+
+        Example:
+            >>> from archal_lambda.local import LocalArchal
+            >>> with LocalArchal() as archal:
+            ...     fault = archal.fault("github", path="/repos/**", status=503, times=2, retry_after=1)
+            ...     (fault.id, fault.hits)
+            ('f1', 0)
+        """
+        return FaultHandle(self._faults, self._faults.add(_fault_of(clone, rule, self._known)))
+
+    def faults_clear(self) -> None:
+        """Remove every fault."""
+        self._faults.clear()
+
+
+def _fault_of(clone: str | Fault | None, rule: FaultOptions, known: Iterable[str]) -> Fault:
     """Make the fault of the arguments of `LocalArchal.fault`."""
     if isinstance(clone, Fault):
         if rule:
-            raise ConfigurationError(next(iter(rule)), "is to be a field of the Fault that is given")
+            raise ConfigurationError(
+                next(iter(rule)), "is to be a field of the Fault that is given"
+            )
         fault = clone
     else:
         fault = Fault(clone=clone, **rule)
@@ -109,7 +148,7 @@ def fault_handles(rules: FaultRules, known: Iterable[str]) -> list[tuple[str, Ha
 
     async def make(request: Request) -> object:
         try:
-            fault = fault_of(await body_of(request, Fault), {}, known)
+            fault = _fault_of(await body_of(request, Fault), {}, known)
         except ConfigurationError as error:
             raise ApiError(400, "invalid_request", str(error)) from None
         return {"id": rules.add(fault).id}

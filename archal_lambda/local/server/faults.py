@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from archal_lambda.core.service_errors import ServiceError
     from archal_lambda.local.server.app import Exchange
 
-__all__ = ["TRANSPORT", "FaultPlayer"]
+__all__ = ["CONNECTION", "FaultPlayer"]
 
 # The extension of the ASGI scope that holds the connection's own end, an `asyncio.Transport`.
-TRANSPORT = "archal.transport"
+CONNECTION = "archal.connection"
 _FRAMING = frozenset({b"connection", b"content-length", b"date", b"transfer-encoding"})
 _NOTHING_SENT = 0  # in place of a status
 
@@ -94,7 +94,7 @@ class FaultPlayer:
         exchange.wire = answer.take
         await go()
         await self._delay(exchange, fault)
-        transport = exchange.scope["extensions"][TRANSPORT]
+        transport = exchange.scope["extensions"][CONNECTION]
         if fault.reset:
             await _reset(exchange)
             return
@@ -162,7 +162,7 @@ class _Answer:
 
 
 async def _reset(exchange: Exchange) -> None:
-    transport = exchange.scope["extensions"][TRANSPORT]
+    transport = exchange.scope["extensions"][CONNECTION]
     # A linger of no time makes it RST instead of FIN.
     linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

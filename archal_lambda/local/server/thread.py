@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from archal_lambda.local.server.faults import TRANSPORT
+from archal_lambda.local.server.faults import CONNECTION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -63,13 +63,13 @@ class _Protocol(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*args, **options)
-        app: ASGIApp = self.app  # type: ignore[assignment]  # uvicorn has types of its own for the same
+        app: ASGIApp = self.app
 
-        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {TRANSPORT: self.transport}
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {CONNECTION: self.transport}
             await app(scope, receive, send)
 
-        self.app = with_transport  # type: ignore[assignment]  # the same
+        self.app = with_connection
 
 
 class _Server(uvicorn.Server):
