@@ -17,7 +17,7 @@ import click
 
 from archal_lambda import Settings
 from archal_lambda.cli.env import as_text
-from archal_lambda.cli.faults import FaultText
+from archal_lambda.cli._faults import FaultText
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:

@@ -121,7 +121,10 @@ def _check_values(fault: Fault) -> None:
     _check_text(fault, "clone", _CLONE, "must be a clone's id, or * for any")
     _check_text(fault, "method", _METHOD, "must be an HTTP method, such as POST")
     _check_text(
-        fault, "path", _PATH, "must be a path that begins with /, such as /repos/*/*/issues"
+        fault,
+        "path",
+        _PATH,
+        "must begin with / and have no space or query, such as /repos/*/*/issues",
     )
     _check_int(fault, "status", range(400, 600), "must be a status from 400 to 599")
     _check_int(fault, "retry_after", range(86_401), "must be whole seconds from 0 to 86400")

@@ -101,13 +101,22 @@ class FaultPlayer:
         if fault.drip is None:
             transport.write(answer.head() + bytes(answer.body[: fault.cut]))
         else:
-            for byte in answer.head() + bytes(answer.body):
-                if transport.is_closing():
-                    break
-                transport.write(bytes([byte]))
-                await self._pause(exchange, fault.drip)
+            await self._drip(exchange, transport, answer.head() + bytes(answer.body), fault.drip)
         transport.close()
         await _gone(exchange)
+
+    async def _drip(
+        self, exchange: Exchange, transport: asyncio.Transport, wire: bytes, every: float
+    ) -> None:
+        now = asyncio.get_running_loop().time
+        start, sent = now(), 0
+        while sent < len(wire) and not transport.is_closing():
+            # As many as are due: timers are too coarse for one at a time where they are close together.
+            due = len(wire) if self._over.is_set() else int((now() - start) / every) + 1
+            transport.write(wire[sent:due])
+            sent = max(sent, due)
+            if sent < len(wire):
+                await self._pause(exchange, max(0.0, start + sent * every - now()))
 
     def _held_back(self, exchange: Exchange, send: Send, fault: Fault) -> Send:
         async def later(message: Message) -> None:
