@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archal_lambda import Settings
-from archal_lambda.cli.env import as_text
 from archal_lambda.cli._faults import FaultText
+from archal_lambda.cli.env import as_text
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
