@@ -24,7 +24,7 @@ _INTEGERS = ("status", "retry_after", "cut", "route", "teardown", "times", "seed
 _READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(_INTEGERS, int),
     **dict.fromkeys(("delay", "drip", "probability"), float),
-    "reset": str,
+    "reset": lambda text: text.lower() == "true" or text,
 }
 _FLAGS = ("reset", "revoked")
 

@@ -10,8 +10,10 @@ import sys
 import pytest
 
 from archal_lambda import Clones
+from archal_lambda.cli._faults import FaultText
 from archal_lambda.cli.local import request_line
 from archal_lambda.local import RecordedHeaders, RecordedRequest
+from archal_lambda.testing import Fault
 
 WRONG = [
     ("github status=200", "'status=200': status must be a status from 400 to 599"),
@@ -35,6 +37,27 @@ def test_a_wrong_fault_names_its_word(cli, text, told):
     assert (code in {1, 2}, out) == (True, "")
     (line,) = err.splitlines()
     assert told in line
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(clone="github", method="POST", path="/repos/*/*/issues", status=503, retry_after=1),
+        Fault(delay=0.5, drip=0.01, probability=0.25, seed=-3, times=7),
+        Fault(clone="slack", reset="after"),
+        Fault(revoked=True),
+        Fault(teardown=502, times=1),
+        Fault(path="/**", cut=0),
+    ],
+    ids=str,
+)
+def test_what_a_fault_says_of_itself_is_how_it_is_written(fault):
+    assert FaultText().convert(str(fault), None, None) == fault
+
+
+@pytest.mark.parametrize("word", ["reset", "reset=before", "reset=True"])
+def test_a_reset_is_one_before_the_clone_acts(word):
+    assert FaultText().convert(word, None, None) == Fault(reset="before")
 
 
 def test_faults_are_played_and_shown():
