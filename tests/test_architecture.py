@@ -24,8 +24,16 @@ FLOORS = [
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# Beside the floors: what the stand-in may import of the package, and who may import it.
-LOCAL_IMPORTS, LOCAL_USERS = {"errors", "core.services"}, {"cli", "testing"}
+# Beside the floors: what the stand-in may import of the package, facts of services and the rules of faults, and who may
+# import it.
+LOCAL_IMPORTS = {
+    "errors",
+    "core.fault_rules",
+    "core.faults",
+    "core.service_errors",
+    "core.services",
+}
+LOCAL_USERS = {"cli", "testing"}
 
 FENCES = {
     "urllib3": ("transports/_urllib3.py", "transports/_tls.py", "routing/", "sdk/"),

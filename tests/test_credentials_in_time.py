@@ -6,13 +6,13 @@ import threading
 import time
 
 import pytest
-from support.faults.client import LATE
-from support.faults.server import SAFETY_SECONDS, FaultServer, answer
+from support.faults.client import LATE, SAFETY_SECONDS
 
 from archal_lambda import Deadline, Headers, RequestTimeout
 from archal_lambda.core.auth import ExtensionCredentials
 from archal_lambda.core.environment import TokenSecret
 from archal_lambda.core.secrets import Secret
+from archal_lambda.testing.faulty_server import FaultServer, answer
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 BUDGET = 0.1

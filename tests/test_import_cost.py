@@ -66,6 +66,10 @@ def loaded(statement):
             (HEAVY | NETWORK | CORE | PARTS | {"uuid"}) - {"archal_lambda.testing"},
         ),
         (
+            "from archal_lambda.testing import Fault",
+            (HEAVY | NETWORK | PARTS) - {"archal_lambda.testing"},
+        ),
+        (
             "from archal_lambda import Clones",
             HEAVY | PARTS | {"archal_lambda.clients.aio", "archal_lambda.mcp"},
         ),

@@ -19,16 +19,6 @@ import pytest
 from support import reporters
 from support.fakes import Clock, repickled, script, session
 from support.faults.answers import chunked, coded, head
-from support.faults.server import (
-    FaultServer,
-    answer,
-    blackhole,
-    cut,
-    hold,
-    read,
-    reset,
-    send,
-)
 from support.faults.tls import Authority
 
 from archal_lambda import (
@@ -52,6 +42,16 @@ from archal_lambda import (
 from archal_lambda.core import json as core_json
 from archal_lambda.core.secrets import guarded
 from archal_lambda.invoke import Function
+from archal_lambda.testing.faulty_server import (
+    FaultServer,
+    answer,
+    blackhole,
+    cut,
+    hold,
+    read,
+    reset,
+    send,
+)
 from archal_lambda.transports.mock import MockTransport
 
 PLACES = (

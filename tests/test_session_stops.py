@@ -7,11 +7,11 @@ import contextlib
 import pytest
 from support.blocking import as_async
 from support.fakes import Clock, repickled
-from support.faults.server import FaultServer, answer, hold, in_turn, read, send
 from support.interrupted_sessions import Archal
 from support.programs import outcome_of
 
 from archal_lambda import ArchalClient, AsyncArchalClient, Response, Settings, errors
+from archal_lambda.testing.faulty_server import FaultServer, answer, hold, in_turn, read, send
 from archal_lambda.transports.mock import MockTransport
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archal_lambda import Settings
+from archal_lambda.cli._faults import FaultText
 from archal_lambda.cli.command import run_command
 from archal_lambda.cli.env import as_text
 from archal_lambda.cli.options import read_upstreams, seed_option
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.invoke import Function, Outcome
     from archal_lambda.local import RecordedRequest
+    from archal_lambda.testing import Fault
 
 __all__ = ["invoke_locally", "local", "local_session", "request_line"]
 
@@ -68,6 +70,13 @@ __all__ = ["invoke_locally", "local", "local_session", "request_line"]
     help="Where npm has installed emulate, instead of the cache.",
 )
 @click.option("--startup-delay", default=0.0, help="Seconds a session stays `starting`.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=FaultText(),
+    help="A fault to play, as 'github POST /repos/*/*/issues status=503 times=2'; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
 @click.option("--verbose", is_flag=True, help="Show the requests of CMD on stderr, too.")
@@ -81,6 +90,7 @@ def local(  # noqa: PLR0913 - one parameter for each option
     emulated: tuple[str, ...],
     emulate_path: str | None,
     startup_delay: float,
+    faults: tuple[Fault, ...],
     command: tuple[str, ...],
     as_json: bool,
     list_routes: bool,
@@ -107,6 +117,8 @@ def local(  # noqa: PLR0913 - one parameter for each option
         startup_delay=startup_delay,
         on_request=(lambda record: click.echo(request_line(record), err=True)) if shown else None,
     )
+    for fault in faults:
+        archal.fault(fault)
     if list_routes:
         for clone, routes in archal.routes.items():
             for method, path in routes:
@@ -150,6 +162,8 @@ def request_line(record: RecordedRequest) -> str:
     if record.clone is not None:
         tool = f" {record.tool}" if record.tool else ""
         seen = f"  -> {record.clone}{tool}" if record.clone_saw else "  stopped at the route"
+    if record.fault is not None:
+        seen = f"{seen if record.clone_saw else ''}  fault: {record.fault}"
     line = f"{record.method:6} {path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
     if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
         # `click.echo` takes the colour off where there is no terminal.

@@ -21,6 +21,7 @@ try:
     from archal_lambda.local.clones.running import UnsupportedError
     from archal_lambda.local.server.archal import LocalArchal
     from archal_lambda.local.server.changes import Change, Mark
+    from archal_lambda.local.server.fault_handles import FaultHandle
     from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
     from archal_lambda.local.server.steering import ClockHandle
 except ModuleNotFoundError as error:
@@ -34,6 +35,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Change",
     "ClockHandle",
+    "FaultHandle",
     "LocalArchal",
     "Mark",
     "RecordedHeaders",

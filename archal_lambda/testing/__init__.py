@@ -15,17 +15,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from archal_lambda.core.faults import Fault
     from archal_lambda.testing.context import LocalContext
+    from archal_lambda.testing.fault_transport import FaultTransport
 
-__all__ = ["LocalContext"]
+__all__ = ["Fault", "FaultTransport", "LocalContext"]
 
-_HOMES = {"LocalContext": "context"}
+_HOMES = {
+    "Fault": "archal_lambda.core.faults",
+    "FaultTransport": "archal_lambda.testing.fault_transport",
+    "LocalContext": "archal_lambda.testing.context",
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

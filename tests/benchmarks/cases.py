@@ -10,8 +10,9 @@ import server
 
 sys.path.insert(0, str(measure.TESTS))
 
-from support.faults import server as faults
 from support.faults.tls import dripped_handshake
+
+from archal_lambda.testing import faulty_server as faults
 
 ANSWER = server.answer(200)
 HEAD, _, BODY = ANSWER.partition(b"\r\n\r\n")

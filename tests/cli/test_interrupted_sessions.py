@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from support.faults.server import FaultServer, answer
 from support.standin import send
 
 from archal_lambda import ArchalClient
 from archal_lambda.local import LocalArchal
+from archal_lambda.testing.faulty_server import FaultServer, answer
 
 SAFETY_SECONDS = 20.0
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]

@@ -88,8 +88,8 @@ def test_what_a_command_leaves_out(  # noqa: PLR0917 - fixtures and the columns 
 def test_the_list_of_commands_is_what_they_say_of_themselves():
     """One command a module, with the name and the first line of its help."""
     folder = Path(archal_lambda.cli.__file__).parent
-    helpers = {"__init__", "app", "command", "options"}
-    modules = {path.stem for path in folder.glob("*.py")} - helpers
+    helpers = {"app", "command", "options"}
+    modules = {path.stem for path in folder.glob("[!_]*.py")} - helpers
     listed = {name: app.commands[name].get_short_help_str(limit=120) for name in app.commands}
     found = {name: getattr(import_module(f"archal_lambda.cli.{name}"), name) for name in modules}
 

@@ -10,11 +10,11 @@ from conformance import checks
 from conformance.host import Host
 from support import supply
 from support.faults import behaviours
-from support.faults.server import FaultServer, good
 from support.faults.tls import Authority
 from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
+from archal_lambda.testing.faulty_server import FaultServer, good
 
 
 @pytest.fixture(scope="module")

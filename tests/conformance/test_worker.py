@@ -6,10 +6,10 @@ import json
 
 import pytest
 from support import supply
-from support.faults.server import FaultServer
 from support.pyodide import engine
 
 from archal_lambda.local import LocalArchal
+from archal_lambda.testing.faulty_server import FaultServer
 
 BODY = json.dumps({"name": "made-by-a-worker", "private": True})
 SECRET = "nobody-knows-this-" + "token"

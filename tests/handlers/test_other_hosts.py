@@ -8,12 +8,12 @@ import json
 import socket
 
 import pytest
-from support.faults.server import FaultServer
 
 from archal_lambda import ArchalError, Clones
 from archal_lambda.handlers import asyncio_report, lambda_edge
 from archal_lambda.local import LocalArchal
 from archal_lambda.testing import LocalContext
+from archal_lambda.testing.faulty_server import FaultServer
 
 
 @pytest.fixture

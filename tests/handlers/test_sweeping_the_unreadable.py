@@ -6,10 +6,10 @@ import json
 
 import pytest
 from support.fakes import session
-from support.faults.server import FaultServer, answer
 
 from archal_lambda.handlers import session_sweeper
 from archal_lambda.testing import LocalContext
+from archal_lambda.testing.faulty_server import FaultServer, answer
 
 
 @pytest.fixture

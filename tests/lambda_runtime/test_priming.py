@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from support.faults.server import FaultServer
 from support.faults.tls import Authority
+
+from archal_lambda.testing.faulty_server import FaultServer
 
 SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 CREATED = json.dumps({"id": 1, "full_name": "me/x", "html_url": "", "private": False}).encode()

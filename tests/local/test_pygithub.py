@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import github
 import pytest
+from support.pygithub import RoutedToken
 from support.standin import GITHUB_TOKEN, route
-
-
-class RoutedToken(github.Auth.Token):
-    """A token that brings the route header along, PyGithub's documented way."""
-
-    def __init__(self, token, headers):
-        super().__init__(token)
-        self._headers = headers
-
-    def authentication(self, headers):
-        super().authentication(headers)
-        headers.update(self._headers)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import time
 
 import pytest
 from support.faults.client import LATE
-from support.faults.server import FaultServer
 
 from archal_lambda import (
     AsyncClones,
@@ -22,6 +21,7 @@ from archal_lambda import (
 )
 from archal_lambda.errors import ConnectionLost, TransportError
 from archal_lambda.mcp import _servers
+from archal_lambda.testing.faulty_server import FaultServer
 
 BUDGET = 0.4  # seconds
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"

@@ -12,9 +12,9 @@ import tracemalloc
 import zlib
 
 from archal_lambda import Clones, RetryPolicy, Settings, errors
+from archal_lambda.testing.faulty_server import FaultServer, answer
 from archal_lambda.transports._urllib3 import UrllibTransport
 from support.faults.answers import chunk, chunked, coded, head
-from support.faults.server import FaultServer, answer
 
 LIMIT = 20_000  # bytes of an answer
 MEMORY = 2_000_000  # bytes

@@ -23,6 +23,7 @@ MODULES = (
     "local",
     "powertools",
     "testing",
+    "testing.faulty_server",
     "tracing",
     "transports.mock",
 )

@@ -9,8 +9,9 @@ import threading
 
 import pytest
 from support.faults.client import SECRETS, Site
-from support.faults.server import answer, by_connection, read, send, serve
 from support.faults.tls import Authority
+
+from archal_lambda.testing.faulty_server import answer, by_connection, read, send, serve
 
 BUDGET = 0.2  # seconds
 TLS_BUDGET = 0.2  # a handshake fits, on a busy machine too

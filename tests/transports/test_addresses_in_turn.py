@@ -11,10 +11,10 @@ import time
 
 import pytest
 from support.faults.client import LATE, clones_at, open_sockets
-from support.faults.server import FaultServer, blackhole, good
 
 from archal_lambda import AsyncClones, Settings, Timeout
 from archal_lambda.errors import ConnectError, RequestTimeout
+from archal_lambda.testing.faulty_server import FaultServer, blackhole, good
 from archal_lambda.transports import _dial
 from archal_lambda.transports._dial import connect as steps
 from archal_lambda.transports._steps import run

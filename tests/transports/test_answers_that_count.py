@@ -9,9 +9,18 @@ import zlib
 import pytest
 from support.faults.answers import chunked, coded
 from support.faults.client import QUERY, ROUTE, TOKEN, check_next
-from support.faults.server import answer, by_connection, drip, end, pause, read, send, serve
 
 from archal_lambda.errors import DecodeError
+from archal_lambda.testing.faulty_server import (
+    answer,
+    by_connection,
+    drip,
+    end,
+    pause,
+    read,
+    send,
+    serve,
+)
 
 LIMIT = 100_000
 NOISE = os.urandom(70_000)  # does not compress

@@ -8,7 +8,10 @@ import zlib
 import pytest
 from support.faults.answers import chunk, chunked, coded, head
 from support.faults.client import BODY, ECHO, check_failed
-from support.faults.server import (
+
+from archal_lambda import Timeout
+from archal_lambda.errors import ConnectionLost, ProtocolError, RequestTimeout, ResponseTooLarge
+from archal_lambda.testing.faulty_server import (
     cut,
     drip,
     end,
@@ -18,9 +21,6 @@ from support.faults.server import (
     reset,
     send,
 )
-
-from archal_lambda import Timeout
-from archal_lambda.errors import ConnectionLost, ProtocolError, RequestTimeout, ResponseTooLarge
 
 LIMIT = 100_000
 MEGABYTE = b"\0" * 1_000_000

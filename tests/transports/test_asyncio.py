@@ -8,12 +8,12 @@ import threading
 import time
 
 import pytest
-from support.faults import server as faults
 from support.faults.client import open_sockets
-from support.faults.server import FaultServer
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings
 from archal_lambda.core.timeouts import Deadline
+from archal_lambda.testing import faulty_server as faults
+from archal_lambda.testing.faulty_server import FaultServer
 from archal_lambda.transports import _asyncio
 from archal_lambda.transports._asyncio import Threads
 

@@ -14,11 +14,11 @@ import time
 import pytest
 from support.faults.answers import chunk, chunked, head
 from support.faults.client import LATE, ROUTE, open_sockets
-from support.faults.server import FaultServer, answer
 from support.programs import outcome_of
 
 from archal_lambda import AsyncClones, RetryPolicy, Settings
 from archal_lambda.errors import TransportError
+from archal_lambda.testing.faulty_server import FaultServer, answer
 
 BUDGET = 0.25
 

@@ -8,7 +8,17 @@ import threading
 import pytest
 import urllib3.util.ssl_
 from support.faults.client import Site, clones_at
-from support.faults.server import (
+from support.faults.tls import dripped_handshake
+
+from archal_lambda import Deadline, Request, Timeout
+from archal_lambda.errors import (
+    CertificateError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+)
+from archal_lambda.testing.faulty_server import (
     answer,
     blackhole,
     by_connection,
@@ -19,16 +29,6 @@ from support.faults.server import (
     reset,
     send,
     serve,
-)
-from support.faults.tls import dripped_handshake
-
-from archal_lambda import Deadline, Request, Timeout
-from archal_lambda.errors import (
-    CertificateError,
-    ConfigurationError,
-    ConnectError,
-    ConnectionLost,
-    RequestTimeout,
 )
 from archal_lambda.transports._urllib3 import UrllibTransport
 

@@ -9,7 +9,17 @@ import time
 
 import pytest
 from support.faults.client import assert_clean, clones_at
-from support.faults.server import (
+from support.faults.tls import dripped_handshake
+
+from archal_lambda import Deadline, Timeout
+from archal_lambda.errors import (
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    RequestTimeout,
+    TransportError,
+)
+from archal_lambda.testing.faulty_server import (
     answer,
     blackhole,
     by_connection,
@@ -20,16 +30,6 @@ from support.faults.server import (
     reset,
     send,
     serve,
-)
-from support.faults.tls import dripped_handshake
-
-from archal_lambda import Deadline, Timeout
-from archal_lambda.errors import (
-    CertificateError,
-    ConnectError,
-    ConnectionLost,
-    RequestTimeout,
-    TransportError,
 )
 
 BUDGET = 0.2

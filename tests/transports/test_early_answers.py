@@ -8,9 +8,9 @@ import time
 
 import pytest
 from support.faults.client import LATE, clones_at
-from support.faults.server import FaultServer, answer, by_connection, hold, serve
 
 from archal_lambda import AsyncClones, Request, Settings, errors
+from archal_lambda.testing.faulty_server import FaultServer, answer, by_connection, hold, serve
 from archal_lambda.transports._urllib3 import UrllibTransport
 
 LARGE = b"x" * 20_000_000  # more than any buffer on the way holds

@@ -15,9 +15,18 @@ import anyio
 import pytest
 import uvloop
 from support.faults.client import LATE, open_sockets
-from support.faults.server import FaultServer, answer, blackhole, drip, good, hold, read, send
 
 from archal_lambda import AsyncClones, Request, RetryPolicy, Settings, Timeout, errors
+from archal_lambda.testing.faulty_server import (
+    FaultServer,
+    answer,
+    blackhole,
+    drip,
+    good,
+    hold,
+    read,
+    send,
+)
 from archal_lambda.transports import _watch
 from archal_lambda.transports._steps import Wait
 

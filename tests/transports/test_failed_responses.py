@@ -8,9 +8,9 @@ import tracemalloc
 import msgspec
 import pytest
 from support.faults.client import SECRETS, TOKEN, assert_clean
-from support.faults.server import answer, send
 
 from archal_lambda import errors
+from archal_lambda.testing.faulty_server import answer, send
 
 GITHUB = ["X-GitHub-Request-Id: 1", "Content-Type: application/json; charset=utf-8"]
 

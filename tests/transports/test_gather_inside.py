@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.faults.server import FaultServer, good
 from support.programs import outcome_of
+
+from archal_lambda.testing.faulty_server import FaultServer, good
 
 
 @pytest.mark.parametrize("kind", ["sockets", "threads"])

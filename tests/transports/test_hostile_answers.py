@@ -11,7 +11,9 @@ import zlib
 import pytest
 from support.faults.answers import chunk, chunked, coded, head
 from support.faults.client import ECHO, check_failed, check_next
-from support.faults.server import (
+
+from archal_lambda.errors import ConnectionLost, ProtocolError, RequestTimeout, ResponseTooLarge
+from archal_lambda.testing.faulty_server import (
     answer,
     by_connection,
     cut,
@@ -24,8 +26,6 @@ from support.faults.server import (
     send,
     serve,
 )
-
-from archal_lambda.errors import ConnectionLost, ProtocolError, RequestTimeout, ResponseTooLarge
 
 LIMIT = 200_000
 WIDE = b"X: " + ECHO.encode() * 2_000 + b"\r\n"

@@ -9,7 +9,6 @@ import ssl
 
 import pytest
 from support.faults.client import ECHO
-from support.faults.server import good
 
 from archal_lambda.errors import (
     CertificateError,
@@ -20,6 +19,7 @@ from archal_lambda.errors import (
     ResponseTooLarge,
     TransportError,
 )
+from archal_lambda.testing.faulty_server import good
 from archal_lambda.transports import _body, _exchange, _http1
 from archal_lambda.transports._connection import Connection
 

@@ -9,10 +9,10 @@ import zlib
 import pytest
 from support.faults.answers import chunk, chunked, coded, head
 from support.faults.client import check_next
-from support.faults.server import answer, by_connection, end, hold, read, send, serve
 
 from archal_lambda import Headers, RetryPolicy
 from archal_lambda.errors import ConnectionLost, ProtocolError
+from archal_lambda.testing.faulty_server import answer, by_connection, end, hold, read, send, serve
 
 LIMIT = 100_000
 FIELD = "a header field is malformed"

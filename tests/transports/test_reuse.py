@@ -9,7 +9,11 @@ import time
 
 import pytest
 from support.faults.client import LATE, ROUTE
-from support.faults.server import (
+
+from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Secret, Settings
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
+from archal_lambda.testing.faulty_server import (
     FaultServer,
     answer,
     by_connection,
@@ -22,10 +26,6 @@ from support.faults.server import (
     send,
     serve,
 )
-
-from archal_lambda import Clones, Deadline, Request, Response, RetryPolicy, Secret, Settings
-from archal_lambda.core.environment import TokenSecret
-from archal_lambda.errors import ConnectError, ConnectionLost, RequestTimeout, ResponseTooLarge
 from archal_lambda.transports._platform import extension
 from archal_lambda.transports._urllib3 import UrllibTransport
 

@@ -10,11 +10,11 @@ import time
 import pytest
 from support.distant import Distance, node_server
 from support.faults.client import clones_at, open_sockets
-from support.faults.server import FaultServer, answer, good
 
 from archal_lambda import Clones, Settings
 from archal_lambda.errors import TransportError
 from archal_lambda.local import LocalArchal
+from archal_lambda.testing.faulty_server import FaultServer, answer, good
 from archal_lambda.transports._pool import MAX_IDLE
 from archal_lambda.transports._urllib3 import UrllibTransport
 

@@ -11,9 +11,12 @@ import threading
 import time
 
 import pytest
-from support.faults.client import LATE, clones_at
-from support.faults.server import (
-    SAFETY_SECONDS,
+from support.faults.client import LATE, SAFETY_SECONDS, clones_at
+from support.threads import others_in
+
+from archal_lambda import Clones, Request, Response, RetryPolicy, Secret, Settings, errors
+from archal_lambda.core.environment import TokenSecret
+from archal_lambda.testing.faulty_server import (
     FaultServer,
     answer,
     blackhole,
@@ -22,10 +25,6 @@ from support.faults.server import (
     in_turn,
     read,
 )
-from support.threads import others_in
-
-from archal_lambda import Clones, Request, Response, RetryPolicy, Secret, Settings, errors
-from archal_lambda.core.environment import TokenSecret
 from archal_lambda.transports._urllib3 import UrllibTransport
 from archal_lambda.transports.mock import MockTransport
 

@@ -8,11 +8,11 @@ import threading
 import time
 
 import pytest
-from support.faults.server import FaultServer, answer, good
 from support.programs import outcome_of
 
 from archal_lambda import AsyncClones, Clones, Deadline, Secret, Settings
 from archal_lambda.core.environment import TokenSecret
+from archal_lambda.testing.faulty_server import FaultServer, answer, good
 from archal_lambda.transports._locks import SharedLock
 from archal_lambda.transports._platform import extension
 from archal_lambda.transports._resolve import _Lookup, _under_way, resolve

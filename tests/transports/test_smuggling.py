@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.faults.client import ROUTE, Site
-from support.faults.server import serve
 
 from archal_lambda import Request
+from archal_lambda.testing.faulty_server import serve
 
 SECOND = "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
 ATTEMPTS = {

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.faults.client import clones_at
-from support.faults.server import FaultServer, answer, hold, read, send, serve
 
 from archal_lambda import Deadline, Request
 from archal_lambda.errors import RequestTimeout
+from archal_lambda.testing.faulty_server import FaultServer, answer, hold, read, send, serve
 from archal_lambda.transports import _tls, _urllib3
 from archal_lambda.transports._connection import Connection
 from archal_lambda.transports._steps import run

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.faults.server import FaultServer, hold, in_turn, read
 
 from archal_lambda import Clones, Settings, errors
 from archal_lambda.core.records import Transfer
 from archal_lambda.local import LocalArchal
+from archal_lambda.testing.faulty_server import FaultServer, hold, in_turn, read
 
 
 def test_phases_are_the_time_between_marks():

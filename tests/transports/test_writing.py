@@ -6,10 +6,20 @@ import socket
 
 import pytest
 from support.faults.client import check_next
-from support.faults.server import answer, by_connection, cut, end, hold, read, reset, send, serve
 
 from archal_lambda import Timeout
 from archal_lambda.errors import ConnectionLost, RequestTimeout
+from archal_lambda.testing.faulty_server import (
+    answer,
+    by_connection,
+    cut,
+    end,
+    hold,
+    read,
+    reset,
+    send,
+    serve,
+)
 
 BODY = b'{"a": 1}'
 BUDGET = 0.4

@@ -90,7 +90,9 @@ class Admin:
         except CallerLeftError:
             return
         refusal = self._refusal(scope) or (payload_too_large() if body is None else None)
-        exchange = Exchange(scope=scope, receive=receive, send=send_guarded, body=body)
+        exchange = Exchange(
+            scope=scope, receive=receive, send=send_guarded, wire=send_guarded, body=body
+        )
         app = self._app if refusal is None else envelope(refusal)
         await app(scope, exchange.replay, exchange.send)
 

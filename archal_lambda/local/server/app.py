@@ -118,12 +118,14 @@ class Exchange:
     scope: Scope
     receive: Receive  # its body has been taken
     send: Send
+    wire: Send  # what `send` sends with, once it has made the record
     body: bytes | None = None  # None above the limit
     # The proxy fills these in as it learns them, for the record.
     session_id: str | None = None
     clone: str | None = None
     clone_saw: SeenByClone | None = None
     tool: str | None = None
+    fault: str | None = None
 
     async def replay(self) -> Message:
         """Pass on the body, then whatever the connection says next."""
@@ -159,7 +161,7 @@ class FrontDoor:
             await self._admin(scope, receive, send)  # which is nobody's call of Archal
             return
         started = time.perf_counter()
-        exchange = Exchange(scope=scope, receive=receive, send=send)
+        exchange = Exchange(scope=scope, receive=receive, send=send, wire=send)
         received = b""
         kept: Kept | None = None
 
@@ -171,7 +173,7 @@ class FrontDoor:
                 kept.begin(message)
             elif kept is not None:
                 kept.take(message)
-            await send(message)
+            await exchange.wire(message)
 
         exchange.send = send_recorded
         try:
@@ -196,6 +198,7 @@ class FrontDoor:
             received_headers=self._redactor.headers(scope["headers"]),
             clone_saw=exchange.clone_saw,
             tool=exchange.tool,
+            fault=exchange.fault,
         )
         kept = self._traffic.add(record, scope["headers"], body)
         try:

@@ -1,6 +1,6 @@
 """LocalArchal: the stand-in as a context manager.
 
-This module owns the public surface, the tokens and the wiring of the parts. It must not respond to requests itself, nor
+This module owns the public surface and the tokens. It must not respond to requests itself, nor
 reach the network, or the disk but for seeds and what the clones are run with: it listens on 127.0.0.1 only.
 """
 
@@ -19,20 +19,14 @@ from starlette.types import ASGIApp
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.emulate.catalogue import all_kinds
 from archal_lambda.local.emulate.process import Emulators
-from archal_lambda.local.server.admin import Admin
-from archal_lambda.local.server.app import FrontDoor
 from archal_lambda.local.server.checks import check_clones, check_numbers
-from archal_lambda.local.server.control import ControlPlane
-from archal_lambda.local.server.handles import state_handles
+from archal_lambda.local.server.fault_handles import FaultMaker
 from archal_lambda.local.server.keeper import Keeper
-from archal_lambda.local.server.page import page_handles
-from archal_lambda.local.server.proxy import Proxy
-from archal_lambda.local.server.records import RecordedRequest, Redactor, RequestLog
+from archal_lambda.local.server.records import RecordedRequest, RequestLog
 from archal_lambda.local.server.seeds import Seed, choose
-from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
 from archal_lambda.local.server.steering import Steering
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
-from archal_lambda.local.server.traffic import Traffic
+from archal_lambda.local.server.wiring import Wishes, assemble
 from archal_lambda.local.server.world import World
 
 __all__ = ["LocalArchal"]
@@ -41,7 +35,7 @@ _USER = "user-local"
 _OTHER_USER = "user-other"
 
 
-class LocalArchal(Steering):
+class LocalArchal(Steering, FaultMaker):
     """Archal on this machine: control plane, runtime proxy and clones, with one session ready.
 
     The session made at the start lives for a day, the longest the contract allows. Everything is in memory. Stopping
@@ -104,6 +98,7 @@ class LocalArchal(Steering):
         self._kinds = all_kinds(extra, servers, emulated, self._emulators)
         check_clones(self._clones, known=self._kinds)
         self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
+        super().__init__(self._kinds)
         check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port
         self._startup_delay = startup_delay
@@ -136,17 +131,22 @@ class LocalArchal(Steering):
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
         try:
-            app, world, session = self._build(origin)
-            closing = self._emulators.close_before(world.close)
-            thread = ServerThread(app, sock, keep_alive=self._keep_alive, closing=closing)
+            parts = assemble(self._wishes(origin))
+            thread = ServerThread(
+                parts.app,
+                sock,
+                keep_alive=self._keep_alive,
+                stopping=parts.player.end,
+                closing=self._emulators.close_before(parts.world.close),
+            )
             thread.start()
         except BaseException:
             sock.close()
             raise
-        self._origin, self._session_id, self._thread = origin, session.id, thread
-        self._world = world
+        self._origin, self._session_id, self._thread = origin, parts.ready.id, thread
+        self._keeper, self._world = parts.keeper, parts.world
         try:
-            thread.call(world.begin(session))
+            thread.call(parts.world.begin(parts.ready))
         except BaseException:
             self.stop()
             raise
@@ -263,35 +263,17 @@ class LocalArchal(Steering):
         state = "stopped" if self._thread is None else f"at {self._origin}"
         return f"<LocalArchal {state}, clones: {', '.join(self._clones)}>"
 
-    def _build(self, origin: str) -> tuple[FrontDoor, World, Session]:
-        users = {self._token: _USER, self._other_token: _OTHER_USER}
-        redactor = Redactor(users)
-        traffic = Traffic(redactor, users)
-        store = SessionStore(startup_delay=self._startup_delay)
-        world = World(origin=origin, store=store, kinds=self._kinds, clock=self._clock)
-        proxy = Proxy(
-            users=users,
-            store=store,
+    def _wishes(self, origin: str) -> Wishes:
+        return Wishes(
+            origin=origin,
+            users={self._token: _USER, self._other_token: _OTHER_USER},
             kinds=self._kinds,
-            world=world,
+            seeds=self._seeds,
+            startup_delay=self._startup_delay,
             clock=self._clock,
-            redactor=redactor,
-        )
-        control = ControlPlane(
-            users=users, store=store, kinds=self._kinds, clock=self._clock, world=world
-        )
-        ready = store.create(owner=_USER, seeds=self._seeds, now=self._clock(), ttl=MAX_TTL)
-        self._keeper = Keeper(world=world, store=store, clock=self._clock)
-        handles = state_handles(self._keeper, ready.id)
-        front = FrontDoor(
-            control=control,
-            proxy=proxy,
-            admin=Admin(origin, [*handles, *page_handles(traffic)]),
-            redactor=redactor,
-            traffic=traffic,
+            faults=self._faults,
             on_record=self._record,
         )
-        return front, world, ready
 
     def _record(self, record: RecordedRequest) -> None:
         self._log.append(record)

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.app import Exchange
+    from archal_lambda.local.server.faults import FaultPlayer
     from archal_lambda.local.server.sessions import Session, SessionStore
     from archal_lambda.local.server.world import World
 
 __all__ = ["ControlPlane"]
 
-_BODY = "archal.body"
+_EXCHANGE = "archal.exchange"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,13 @@ class _Call:
     request: Request
     user: str
     body: bytes
+    exchange: Exchange
 
 
 class ControlPlane:
     """Serves everything that is not below `/runtime/`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are wired together in one place
         self,
         *,
         users: Mapping[str, str],
@@ -64,12 +66,14 @@ class ControlPlane:
         kinds: Mapping[str, CloneKind],
         clock: Callable[[], float],
         world: World,
+        faults: FaultPlayer,
     ) -> None:
         self._users = users
         self._store = store
         self._kinds = kinds
         self._clock = clock
         self._world = world
+        self._faults = faults
         self._app = Starlette(
             routes=[
                 self._route("/auth/me", GET=self._me),
@@ -84,7 +88,7 @@ class ControlPlane:
 
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one control-plane request."""
-        exchange.scope[_BODY] = exchange.body
+        exchange.scope[_EXCHANGE] = exchange
         await self._app(exchange.scope, exchange.replay, exchange.send)
 
     def _route(self, path: str, **handlers: Callable[[_Call], Awaitable[Response]]) -> Route:
@@ -98,10 +102,10 @@ class ControlPlane:
         user = self._users.get(bearer(request.scope["headers"], b"authorization") or "")
         if user is None:
             raise unauthorized("Authorization")
-        body: bytes | None = request.scope[_BODY]
-        if body is None:
+        exchange: Exchange = request.scope[_EXCHANGE]
+        if exchange.body is None:
             raise payload_too_large()
-        return _Call(request=request, user=user, body=body)
+        return _Call(request=request, user=user, body=exchange.body, exchange=exchange)
 
     async def _me(self, call: _Call) -> Response:
         return json_response(
@@ -159,6 +163,9 @@ class ControlPlane:
         session, now = self._owned(call), self._clock()
         if session.ended_at(now) is not None:
             raise ApiError(404, "session_ended", "the session has ended")
+        failure = await self._faults.teardown(call.exchange)
+        if failure is not None:
+            return failure
         self._store.stop(session, now=now)
         await self._world.end(session.id)
         return Response(status_code=204)

@@ -8,6 +8,7 @@ for the fields that `server.headers` stops.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.app import Exchange
+    from archal_lambda.local.server.faults import FaultPlayer
     from archal_lambda.local.server.records import Redactor
     from archal_lambda.local.server.sessions import Session, SessionStore
     from archal_lambda.local.server.world import World
@@ -77,6 +79,7 @@ class Proxy:
         world: World,
         clock: Callable[[], float],
         redactor: Redactor,
+        faults: FaultPlayer,
     ) -> None:
         self._users = users
         self._store = store
@@ -84,6 +87,7 @@ class Proxy:
         self._world = world
         self._clock = clock
         self._redactor = redactor
+        self._faults = faults
 
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one request below `/runtime/`."""
@@ -98,7 +102,9 @@ class Proxy:
             response = target.kind.exhausted(limit, clock())
             await response(exchange.scope, exchange.replay, exchange.send)
             return
-        await self._forward(exchange, target)
+        path = None if target.door == _MCP else target.path
+        go = functools.partial(self._forward, exchange, target)
+        await self._faults.call(exchange, target.kind.id, path, go)
 
     async def _admit(self, exchange: Exchange) -> _Target:
         address = _split(exchange.scope["raw_path"])

@@ -97,11 +97,13 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
         query: Raw query string without `?`, sensitive values redacted.
         session_id: The session, or None for control-plane calls and unknown sessions.
         clone: The clone, or None for control-plane calls and unknown clones.
-        status: HTTP status of the response; 499 if the caller went away before there was one.
+        status: HTTP status of the response; 499 if the caller went away before there was one, 0 if a fault reset the
+            connection in place of one.
         duration_ms: Milliseconds from the request's head to the beginning of the response.
         received_headers: What reached the proxy, sensitive values redacted.
         clone_saw: What reached the clone, or None if nothing did.
         tool: The MCP tool that was called, or None for other requests and for tools that do not exist.
+        fault: The effect of the fault that was played, such as `status=503`, or None for no fault.
     """
 
     __module__ = "archal_lambda.local"
@@ -116,6 +118,7 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     received_headers: _Headers
     clone_saw: SeenByClone | None
     tool: str | None = None
+    fault: str | None = None
 
     def __post_init__(self) -> None:
         _as_recorded(self, "received_headers")

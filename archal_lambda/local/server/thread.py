@@ -18,9 +18,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from archal_lambda.local.server.faults import CONNECTION
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["HOST", "START_TIMEOUT", "STOP_TIMEOUT", "ServerThread", "listen"]
 
@@ -62,11 +65,31 @@ def _not_running() -> RuntimeError:
     return RuntimeError("the local Archal does not run: use it as a context manager")
 
 
+class _Protocol(H11Protocol):
+    """One that gives the application the connection itself, for what no HTTP library would send."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*args, **options)
+        app: ASGIApp = self.app
+
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {CONNECTION: self.transport}
+            await app(scope, receive, send)
+
+        self.app = with_connection
+
+
 class _Server(uvicorn.Server):
     """One that stops when it is told to; uvicorn itself looks ten times a second, twice."""
 
-    def __init__(self, config: uvicorn.Config, closing: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        stopping: Callable[[], None],
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(config)
+        self._stopping = stopping
         self.loop: asyncio.AbstractEventLoop | None = None
         self._ticks: asyncio.Future[None] | None = None
         self._closing = closing
@@ -86,6 +109,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         del sockets  # the thread closes its own
+        self._stopping()
         for server in self.servers:
             server.close()
         await asyncio.sleep(_QUICK_POLL)  # connections just accepted become known
@@ -103,7 +127,7 @@ class _Server(uvicorn.Server):
 class ServerThread:
     """A server for an application on a listening socket, which it takes over; idle connections are kept so long.
 
-    `closing` lets go of what the application holds, after its last response.
+    `stopping` ends what the application waits for, and `closing` lets go of what it holds, after its last response.
     """
 
     def __init__(
@@ -112,12 +136,13 @@ class ServerThread:
         sock: socket.socket,
         *,
         keep_alive: float,
+        stopping: Callable[[], None],
         closing: Callable[[], Awaitable[None]],
     ) -> None:
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -129,7 +154,7 @@ class ServerThread:
             timeout_graceful_shutdown=_GRACE,
         )
         self._sock = sock
-        self._server = _Server(config, closing)
+        self._server = _Server(config, stopping, closing)
         self._thread = threading.Thread(target=self._run, name="archal-local", daemon=True)
         self._failure: BaseException | None = None
 

@@ -1,1 +1,1 @@
-"""A server that misbehaves, what it sends, its certificates, and the client that calls it."""
+"""What a server that misbehaves sends, its certificates, and the client that calls it."""

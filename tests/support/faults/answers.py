@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.faults.server import answer
+from archal_lambda.testing.faulty_server import answer
 
 
 def head(*lines, status="200 OK"):

@@ -10,7 +10,7 @@ import gzip
 import json
 import zlib
 
-from support.faults.server import FaultServer, answer
+from archal_lambda.testing.faulty_server import FaultServer, answer
 
 PIECES = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SESSION = {

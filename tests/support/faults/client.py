@@ -12,10 +12,11 @@ import pytest
 
 import archal_lambda.transports
 from archal_lambda import Clones, Settings, errors
+from archal_lambda.testing.faulty_server import FaultServer
 from archal_lambda.transports._urllib3 import UrllibTransport
-from support.faults.server import FaultServer
 
 PATIENCE = 8.0  # seconds for calls that are not about time
+SAFETY_SECONDS = 10.0  # nothing is waited for longer, whatever a test forgets
 LATE = 0.7  # seconds after the budget by which a call must have returned, on a busy machine
 
 # Put together at run time, so that no scanner takes the source for a leak.
