@@ -351,7 +351,7 @@ def test_a_post_on_a_kept_connection_is_quick(github):
 )
 def test_without_the_extra_the_import_says_what_to_install(monkeypatch, missing, expected):
     """Other missing modules are not explained away."""
-    for name in ("", ".server.archal", ".server.thread"):
+    for name in ("", ".server.archal", ".server.thread", ".server.wiring"):
         monkeypatch.delitem(sys.modules, f"archal_lambda.local{name}")
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError) as caught:
