@@ -74,7 +74,7 @@ def test_lifecycle_reports_a_failed_check(archal):
 @pytest.mark.parametrize(
     ("payload", "seconds", "error"),
     [
-        ({"clone": "slack"}, 60.0, "BadRequestError"),
+        ({"clone": "gitlab"}, 60.0, "BadRequestError"),
         ({"path": "/../../x"}, 60.0, "DecodeError"),
         ({"ttl_seconds": 0}, 60.0, "DecodeError"),
         ({"clone": 7}, 60.0, "DecodeError"),
