@@ -18,7 +18,7 @@ PACKAGE = TESTS.parent / "archal_lambda"
 FLOORS = [
     {"", "_version", "errors"},
     {"core"},
-    {"transports"},
+    {"transports", "faults"},
     {"clients", "mcp"},
     {"powertools", "idempotency", "edge", "tracing", "webhooks", "invoke", "sdk", "routing"},
     {"testing", "cli", "handlers"},
@@ -27,11 +27,11 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Beside the floors: what the stand-in may import of the package, facts of services and the rules of faults, and who may
 # import it.
 LOCAL_IMPORTS = {
-    "errors",
-    "core.fault_rules",
-    "core.faults",
-    "core.service_errors",
     "core.services",
+    "errors",
+    "faults.fault",
+    "faults.rules",
+    "faults.service_errors",
 }
 LOCAL_USERS = {"cli", "testing"}
 

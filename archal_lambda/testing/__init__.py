@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archal_lambda.core.faults import Fault
+    from archal_lambda.faults.fault import Fault
     from archal_lambda.testing.context import LocalContext
     from archal_lambda.testing.fault_transport import FaultTransport
 
 __all__ = ["Fault", "FaultTransport", "LocalContext"]
 
 _HOMES = {
-    "Fault": "archal_lambda.core.faults",
+    "Fault": "archal_lambda.faults.fault",
     "FaultTransport": "archal_lambda.testing.fault_transport",
     "LocalContext": "archal_lambda.testing.context",
 }

@@ -1,7 +1,7 @@
 """Faults on demand against a hosted session, played on the caller's side of the wire.
 
 This module owns what a client sees of a fault: responses, errors and waits. Which fault a request meets is for
-`core.fault_rules`, the same as in the local Archal. It must not open a connection of its own: what is sent goes through
+`faults.rules`, the same as in the local Archal. It must not open a connection of its own: what is sent goes through
 another transport.
 """
 
@@ -16,14 +16,14 @@ from typing import NoReturn, cast
 
 import msgspec
 
-from archal_lambda.core.fault_rules import FaultRules, mcp_paths, refusal
-from archal_lambda.core.faults import Fault
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
-from archal_lambda.core.service_errors import ServiceError
 from archal_lambda.core.timeouts import Deadline, Timeout
 from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import ConfigurationError, ConnectionLost, Phase, RequestTimeout
+from archal_lambda.faults.fault import Fault
+from archal_lambda.faults.rules import FaultRules, mcp_paths, refusal
+from archal_lambda.faults.service_errors import ServiceError
 from archal_lambda.transports.base import AsyncTransport, Transport
 
 __all__ = ["FaultTransport"]

@@ -185,7 +185,7 @@ def test_package_is_whole_but_for_the_command_line_and_the_local_archal(artifact
     expected = {
         path.relative_to(source).as_posix(): path.read_bytes()
         for path in source.rglob("*.py")
-        if path.relative_to(source).parts[0] not in {"cli", "invoke", "local", "testing"}
+        if path.relative_to(source).parts[0] not in {"cli", "faults", "invoke", "local", "testing"}
     }
 
     found = files(artifact / "archal_lambda")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from archal_lambda import ConfigurationError
-from archal_lambda.core.fault_rules import FaultRules, matches, mcp_paths
+from archal_lambda.faults.rules import FaultRules, matches, mcp_paths
 from archal_lambda.testing import Fault
 
 WRONG = [

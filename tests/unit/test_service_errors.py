@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archal_lambda import Request, Response
-from archal_lambda.core.service_errors import archal_error, service_error, token_revoked
+from archal_lambda.faults.service_errors import archal_error, service_error, token_revoked
 
 SERVICES = ["discord", "github", "jira", "linear", "slack", "stripe"]
 STATUSES = [400, 401, 402, 403, 404, 409, 422, 429, 500, 502, 503, 504, 418, 599]

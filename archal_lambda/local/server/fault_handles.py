@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
-from archal_lambda.core.fault_rules import FaultRule, FaultRules
-from archal_lambda.core.faults import Fault
 from archal_lambda.errors import ConfigurationError
+from archal_lambda.faults.fault import Fault
+from archal_lambda.faults.rules import FaultRule, FaultRules
 from archal_lambda.local.server.admin import body_of
 from archal_lambda.local.server.app import ApiError
 

@@ -1,7 +1,7 @@
 """Faults on demand, played on this side of the wire.
 
 This module owns how a fault looks to a caller: what is sent, held back, cut or reset, and what the record tells of it.
-Which fault a request meets is for `core.fault_rules`. It must not know sessions or tokens.
+Which fault a request meets is for `faults.rules`. It must not know sessions or tokens.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
-from archal_lambda.core.fault_rules import mcp_paths, refusal
+from archal_lambda.faults.rules import mcp_paths, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Message, Send
 
-    from archal_lambda.core.fault_rules import FaultRules
-    from archal_lambda.core.faults import Fault
-    from archal_lambda.core.service_errors import ServiceError
+    from archal_lambda.faults.fault import Fault
+    from archal_lambda.faults.rules import FaultRules
+    from archal_lambda.faults.service_errors import ServiceError
     from archal_lambda.local.server.app import Exchange
 
 __all__ = ["CONNECTION", "FaultPlayer"]

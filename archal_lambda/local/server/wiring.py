@@ -24,7 +24,7 @@ from archal_lambda.local.server.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from archal_lambda.core.fault_rules import FaultRules
+    from archal_lambda.faults.rules import FaultRules
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.records import RecordedRequest
 

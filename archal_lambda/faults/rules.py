@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
-from archal_lambda.core.faults import Fault
-from archal_lambda.core.service_errors import (
+from archal_lambda.faults.fault import Fault
+from archal_lambda.faults.service_errors import (
     ServiceError,
     archal_error,
     service_error,
