@@ -167,7 +167,8 @@ def request_line(record: RecordedRequest) -> str:
     line = f"{record.method:6} {path}  {record.status}  {record.duration_ms:.1f} ms{seen}"
     if record.status == HTTPStatus.NOT_IMPLEMENTED and record.clone_saw:
         # `click.echo` takes the colour off where there is no terminal.
-        return click.style(f"{line}  not built here: see --list-routes", fg="yellow")
+        more = ": see --list-routes" if record.clone == "github" else ""
+        return click.style(f"{line}  not built here{more}", fg="yellow")
     return line
 
 
