@@ -16,7 +16,7 @@ from archal_lambda.errors import ConfigurationError
 __all__ = ["Fault"]
 
 _CLONE = re.compile(r"[a-z0-9][a-z0-9-]*")
-_METHOD = re.compile(r"[A-Z]+")
+_METHOD = re.compile(r"GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS")
 _PATH = re.compile(r"/[^\s?#]*")
 _LONGEST = 3600.0  # seconds; no test waits longer
 _ROUTE = (401, 403)  # with which Archal refuses before the clone (docs, guides/direct-api-access)
@@ -119,7 +119,7 @@ def _spelled(fault: Fault, names: tuple[str, ...]) -> str:
 
 def _check_values(fault: Fault) -> None:
     _check_text(fault, "clone", _CLONE, "must be a clone's id, or * for any")
-    _check_text(fault, "method", _METHOD, "must be an HTTP method, such as POST")
+    _check_text(fault, "method", _METHOD, "must be GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
     _check_text(
         fault,
         "path",

@@ -93,6 +93,12 @@ class FaultTransport:
         self._async_sleep = async_sleep
         self._blocking: Transport | None = None
         self._awaited: AsyncTransport | None = None
+        if transport is not None and not (
+            hasattr(transport, "send") or hasattr(transport, "asend")
+        ):
+            raise ConfigurationError(
+                "transport", "must be a transport; faults are the second argument"
+            )
         if hasattr(transport, "send"):
             self._blocking = cast("Transport", transport)
         if hasattr(transport, "asend"):

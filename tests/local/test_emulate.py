@@ -557,3 +557,24 @@ def test_node_sees_no_secret_of_the_environment(package, nodes, monkeypatch):
         seen = Path(f"/proc/{node}/environ").read_bytes()
     assert b"hidden" not in seen
     assert b"NODE_OPTIONS" not in seen
+
+
+def test_slack_methods_take_get(archal):
+    """As the service does; emulate has POST alone."""
+    headers = {**passing(archal), "Authorization": "Bearer any"}
+    answer = send(archal.base_url("slack") + "/conversations.list?limit=1", "GET", headers=headers)
+    assert (answer.status, answer.json["ok"]) == (200, True)
+    assert len(answer.json["channels"]) == 1
+
+
+def test_ending_is_silent(package):
+    """Asyncio would warn of a child whose status somebody else has fetched."""
+    code = (
+        "from archal_lambda.local import LocalArchal\n"
+        "for _ in range(8):\n"
+        f"    LocalArchal(clones=['slack'], emulate_path={str(package)!r}).start().stop()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("", "")

@@ -189,7 +189,7 @@ def test_a_blocked_thread_is_reported_and_left(monkeypatch):
     ("arguments", "message"),
     [
         ({"clones": ["slak"]}, "clones names the unknown clone 'slak'; available here: github"),
-        ({"extra_clones": {"a/b": print}}, "clones names the unknown clone 'a/b'"),
+        ({"extra_clones": {"a/b": print}}, "clones include 'a/b': an id has lower-case letters"),
         ({"port": -1}, "port must be between"),
         ({"port": 65536}, "port must be between"),
         ({"startup_delay": -1.0}, "startup_delay must be"),

@@ -332,7 +332,7 @@ def test_its_state_is_its_own(upstream):
     with behind(upstream) as (archal, call):
         call("GET", "/")
         with pytest.raises(UnsupportedError, match="the acme clone"):
-            archal.snapshot()
+            archal.snapshot("acme")
 
 
 @pytest.mark.parametrize(
@@ -391,3 +391,25 @@ def test_a_server_may_stand_for_a_clone_there_is(upstream):
         assert call("GET", "/user").body == b"ok"
         assert archal.environ["ARCHAL_SESSION_ID"]
         assert send(archal.base_url("github") + "/user").status == 401
+
+
+def test_an_upstream_is_left_out_where_the_state_of_all_is_meant():
+    """A fixture that resets everything must not fail for a server whose state is its own."""
+    with LocalArchal(upstreams={"jira": "http://127.0.0.1:9"}) as archal:
+        archal.reset()
+        mark = archal.snapshot()
+        assert archal.diff(mark) == []
+        assert set(archal.state()) == {"github"}
+        with pytest.raises(UnsupportedError, match="jira"):
+            archal.snapshot("jira")
+
+
+@pytest.mark.parametrize("factory", [None, "app", 5])
+def test_an_extra_clone_needs_a_factory(factory):
+    with pytest.raises(ConfigurationError, match="extra_clones"):
+        LocalArchal(extra_clones={"mine": factory})
+
+
+def test_the_form_of_an_id_is_what_is_named():
+    with pytest.raises(ConfigurationError, match="lower-case"):
+        LocalArchal(upstreams={"Jira X": "http://127.0.0.1:9"})

@@ -38,6 +38,9 @@ class CloneKind:
         [int, float], Response
     ]  # the service's own 429, from budget and epoch seconds
     mcp: bool = False  # whether it has MCP
+    stateful: bool = (
+        True  # whether it is asked where the state of all is; a server of the user's own is not
+    )
     eager: bool = False  # whether it starts with its session, and not with its first request
     # Reads a seed of the user's own, or says in a `SeedError` what is wrong with it; None takes names only.
     read_seed: Callable[[object], object] | None = None

@@ -33,6 +33,9 @@ def all_kinds(
     for name in upstreams:
         if name in extra:
             raise ConfigurationError("upstreams", f"names {name[:60]!a}, as extra_clones does")
+    for name, factory in extra.items():
+        if not callable(factory):
+            raise ConfigurationError("extra_clones", f"must have a factory for {name[:60]!a}")
     brought = {name: kind for name, kind in catalogue(extra).items() if name in extra}
     ours = catalogue({}) | emulated_kinds(emulators, emulated)
     return ours | brought | upstream_kinds(upstreams)

@@ -145,6 +145,8 @@ class _Emulated(Running):
             disguised=True,
             path=as_service(clone),
             mend=_mended(clone),
+            posts=clone
+            == "slack",  # docs.slack.dev, "Using the Slack Web API": methods take GET and POST
         )
         self._guard = Guard(self._forward) if clone == "stripe" else None
         super().__init__(self._guard or self._forward)

@@ -32,6 +32,8 @@ _BODILESS = frozenset({204, 304})
 _ERRORS = 400
 # Made anew on the way, or said between this server and its peer alone.
 _OURS = frozenset({b"date", b"expect"})
+_OF_BODIES = frozenset({b"content-type", b"content-length"})
+_FORM = b"application/x-www-form-urlencoded"
 
 
 class NoAnswerError(Exception):
@@ -73,10 +75,11 @@ class Forward:
 
     `host` is the service's; the server sees it as `Host` if it is `disguised`, else its own name. `path` spells a
     request's path as the server has it. `mend` changes responses from 400 up, which are the small ones; all others go
-    through as they come.
+    through as they come. A server that `posts` has POST alone for what the service takes by GET as well: a query goes
+    there as a form.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each says one thing of the server
         self,
         origin: Origin,
         *,
@@ -84,6 +87,7 @@ class Forward:
         disguised: bool = False,
         path: Callable[[bytes], bytes] | None = None,
         mend: Callable[[Answer], None] | None = None,
+        posts: bool = False,
     ) -> None:
         self._origin = origin
         self._key: RawHeaders = []
@@ -91,6 +95,7 @@ class Forward:
         self._disguised = disguised
         self._path = path
         self._mend = mend
+        self._posts = posts
         self._tls = ssl.create_default_context() if origin.scheme == "https" else None
         # httpcore's own pool looks at every connection for every other one, which at 32 takes most of the time.
         self._idle: list[httpcore.AsyncHTTPConnection] = []
@@ -157,20 +162,26 @@ class Forward:
         if self._path is not None:
             path = self._path(path)
         target = origin.prefix + path
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
+        method, query = scope["method"], scope["query_string"]
+        as_form = self._posts and method == "GET"
+        if as_form:
+            method, body = "POST", query
+        elif query:
+            target += b"?" + query
         host = (self._host if self._disguised else origin.authority).encode("ascii")
         headers = [
             (name, host if name == b"host" else value)
             for name, value in end_to_end(scope["headers"])
-            if name not in _OURS
+            if name not in _OURS and not (as_form and name in _OF_BODIES)
         ]
+        if as_form:
+            headers += [(b"content-type", _FORM), (b"content-length", b"%d" % len(body))]
         url = httpcore.URL(
             scheme=origin.scheme.encode(), host=origin.name, port=origin.port, target=target
         )
         timeout = {"connect": _CONNECT_TIMEOUT}
         return httpcore.Request(
-            scope["method"],
+            method,
             url,
             headers=[*headers, *self._key],
             content=body,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -179,13 +181,21 @@ class _Node:
     async def close(self) -> None:
         """End it."""
         self.instances.clear()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        self._kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
         await self._process.wait()
         if self._reading is not None:
             await self._reading
+
+    def _kill(self) -> None:
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "win32":
+                self._process.kill()
+            else:  # `Process.kill()` asks for the status first, which is asyncio's to fetch
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _line(self) -> bytes:
         stdout = self._process.stdout
@@ -203,8 +213,7 @@ class _Node:
                 else:
                     waiting.set_exception(EmulatorError(answer.error))
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()  # where it is alive, it has said what it should not
+            self._kill()  # where it is alive, it has said what it should not
             status = await self._process.wait()
             ended = f"signal {-status}" if status < 0 else f"status {status}"
             self._end(f"the emulators' Node process has ended ({ended})")

@@ -65,7 +65,12 @@ def _kind(name: str, url: str) -> CloneKind:
         return _Upstream(Forward(origin, host=host_of(name), path=spell))
 
     return CloneKind(
-        id=name, host=host_of(name), seeds=("empty",), start=start, exhausted=too_many_requests
+        id=name,
+        host=host_of(name),
+        seeds=("empty",),
+        start=start,
+        exhausted=too_many_requests,
+        stateful=False,
     )
 
 

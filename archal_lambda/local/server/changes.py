@@ -5,7 +5,7 @@ This module owns the comparison and the words for it. It must not know what the 
 
 import re
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -59,8 +59,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     clone: str
     kind: str
     key: str
-    before: object
-    after: object
+    before: Any
+    after: Any
 
     def __str__(self) -> str:
         where = f"{self.clone} {self.kind} {_printable(self.key)}"

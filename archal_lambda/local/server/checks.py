@@ -24,7 +24,12 @@ def check_clones(clones: Iterable[str], *, known: Iterable[str]) -> None:
     """Refuse a clone that is not known."""
     names = sorted(known)
     for clone in clones:
-        if clone not in names or not _CLONE_ID.fullmatch(clone):
+        if clone in names and not _CLONE_ID.fullmatch(clone):
+            raise ConfigurationError(
+                "clones",
+                f"include {clone[:60]!a}: an id has lower-case letters, digits and dashes alone",
+            )
+        if clone not in names:
             raise ConfigurationError(
                 "clones",
                 f"names the unknown clone {clone[:60]!r}; available here: {', '.join(names)}",

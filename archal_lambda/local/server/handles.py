@@ -135,10 +135,9 @@ class _StateHandles:
             status = 502 if error.code == "session_failed" else 404
             raise ApiError(status, error.code, str(error)) from None
 
-    @staticmethod
-    def _named(session: Session, clone: str | None) -> tuple[str, ...]:
+    def _named(self, session: Session, clone: str | None) -> tuple[str, ...]:
         if clone is None:
-            return session.clones
+            return self._keeper.world.stateful(session)
         if clone not in session.clones:
             raise ApiError(404, "clone_not_found", "the session has no such clone")
         return (clone,)

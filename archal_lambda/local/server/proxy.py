@@ -141,7 +141,9 @@ class Proxy:
         if address.door not in _DOORS or (address.door == _MCP and not kind.mcp):
             raise ApiError(404, "not_found", _NOWHERE)
         if session.status(now) == "failed":
-            raise ApiError(502, "session_failed", f"the session has failed: {session.error}")
+            raise ApiError(
+                502, "session_failed", f"the session has failed: {session.error}; make another one"
+            )
         if session.status(now) == "starting":
             wait = str(math.ceil(session.ready_at - now))
             headers = {"retry-after": wait}

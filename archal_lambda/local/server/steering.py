@@ -5,10 +5,11 @@ This module owns the public methods for it, and what they refuse. It must not kn
 
 import datetime as dt
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from archal_lambda.errors import ConfigurationError
+from archal_lambda.local.clones.kind import CloneKind
 from archal_lambda.local.server.changes import Change, Mark
 from archal_lambda.local.server.keeper import Keeper
 from archal_lambda.local.server.sessions import Session
@@ -107,6 +108,7 @@ class Steering:
     """
 
     _clones: tuple[str, ...]
+    _kinds: Mapping[str, CloneKind]
     _thread: ServerThread | None
     _keeper: Keeper | None
     _session_id: str | None
@@ -118,7 +120,7 @@ class Steering:
         as it was or as it is, never a part of each. Ages in a seed count from the start of the clone, as before.
 
         Args:
-            clone: Clone id; None for all.
+            clone: Clone id; None for all but `upstreams`, whose state is nobody's here. Faults stay in force.
 
         Raises:
             ConfigurationError: If the session has no such clone.
@@ -135,7 +137,7 @@ class Steering:
         the mark. Clocks are part of it.
 
         Args:
-            clone: Clone id; None for all, of which each must be able to be marked.
+            clone: Clone id; None for all but `upstreams`, of which each must be able to be marked.
 
         Returns:
             The mark.
@@ -225,7 +227,7 @@ class Steering:
 
     def _named(self, clone: str | None) -> tuple[str, ...]:
         if clone is None:
-            return self._clones
+            return tuple(name for name in self._clones if self._kinds[name].stateful)
         if clone not in self._clones:
             known = ", ".join(self._clones)
             raise ConfigurationError("clone", f"must be one of the session's: {known}")

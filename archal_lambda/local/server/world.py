@@ -88,6 +88,10 @@ class World:
             for name, seed in session.seeds.items()
         ]
 
+    def stateful(self, session: Session) -> tuple[str, ...]:
+        """List the clones of a session that have a state here."""
+        return tuple(name for name in session.clones if self._kinds[name].stateful)
+
     def clock_of(self, session_id: str, clone: str) -> CloneClock:
         """Give the clock of a clone."""
         return self._clocks.setdefault((session_id, clone), CloneClock(self._clock))
