@@ -23,6 +23,8 @@ def load(path: Path) -> object:
     """Read a file; what is wrong with it is said of the argument `seeds`."""
     if path.suffix.lower() not in {".json", ".yaml", ".yml"}:
         raise _wrong(path, "its name must end in .json, .yaml or .yml")
+    if path.exists() and not path.is_file():  # reading a pipe would wait for whoever writes to it
+        raise _wrong(path, "it is not a file")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
