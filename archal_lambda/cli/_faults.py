@@ -48,7 +48,8 @@ class FaultText(click.ParamType[Fault]):
             except ValueError as error:
                 self.fail(f"{word!r} {error}", param, ctx)
             if name in fields:
-                self.fail(f"{word!r} says {name} a second time", param, ctx)
+                more = "; a path begins with /" if name == "clone" else ""
+                self.fail(f"{word!r} says {name} a second time{more}", param, ctx)
             fields[name], words[name] = read, word
         try:
             return Fault(**fields)
