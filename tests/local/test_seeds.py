@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 
 import pytest
@@ -278,10 +279,16 @@ def test_a_file_with_a_wrong_document_is_named_with_the_key(tmp_path, content, w
     assert words in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    """In the system's words."""
+def test_what_is_missing_or_no_file_is_named(tmp_path):
+    """A pipe is not waited for."""
     (tmp_path / "folder.yaml").mkdir()
-    for name, words in (("gone.yaml", "No such file"), ("folder.yaml", "Is a directory")):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    no_file = "it is not a file"
+    for name, words in (
+        ("gone.yaml", "No such file"),
+        ("folder.yaml", no_file),
+        ("pipe.yaml", no_file),
+    ):
         with pytest.raises(ConfigurationError, match=f"{name}: {words}"):
             LocalArchal(seeds={"github": tmp_path / name})
 
