@@ -55,7 +55,8 @@ def run(args: list[str] | None = None) -> int:
     """Run one command. Return the exit code: 0 for success, 2 for wrong usage, 1 for everything else."""
     # An exception ends children, too; the default would leave them behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     try:
         result = app.main(args, prog_name="archal-lambda", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

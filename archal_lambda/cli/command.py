@@ -48,7 +48,9 @@ def run_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
         else:
             child.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in _PASSED}
+    # What is ignored, as under nohup, stays so, for the command as well.
+    heard = [number for number in _PASSED if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
     try:
         try:
             child = subprocess.Popen(list(command), env=process_environ(variables))  # noqa: S603 - the user's own

@@ -5,7 +5,6 @@ the wire, and `testing.FaultTransport` on the caller's.
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
-import math
 import re
 from typing import Any, Literal
 
@@ -136,7 +135,8 @@ def _check_values(fault: Fault) -> None:
     _check_float(fault, "delay", _LONGEST, "must be seconds above 0, at most 3600")
     _check_float(fault, "drip", _LONGEST, "must be seconds between two bytes above 0, at most 3600")
     _check_float(fault, "probability", 1.0, "must be above 0 and at most 1")
-    if fault.reset not in ("before", "after", False):
+    reset: Any = fault.reset
+    if reset is not False and reset not in ("before", "after"):
         raise ConfigurationError("reset", "must be before, after, True or False")
     if not isinstance(fault.revoked, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise ConfigurationError("revoked", "must be True or False")
@@ -159,7 +159,7 @@ def _check_float(fault: Fault, name: str, most: float, rule: str) -> None:
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and 0 < value <= most):
+    if not (number and 0 < value <= most):  # which NaN is not, either
         raise ConfigurationError(name, rule)
 
 

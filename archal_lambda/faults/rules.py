@@ -7,13 +7,14 @@ connection.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
+from archal_lambda.core.services import SERVICES
 from archal_lambda.faults.fault import Fault
 from archal_lambda.faults.service_errors import (
     ServiceError,
@@ -23,6 +24,9 @@ from archal_lambda.faults.service_errors import (
 )
 
 __all__ = ["FaultRule", "FaultRules", "matches", "mcp_paths", "refusal"]
+
+P = TypeVar("P")
+T = TypeVar("T")
 
 _ROUTE = {
     401: ("unauthorized", "x-route-authorization must contain 'Bearer ' and a valid Archal token"),
@@ -85,7 +89,7 @@ class FaultRules:
 
     def for_call(self, clone: str, method: str, paths: Iterable[str]) -> Fault | None:
         """Take the first that fits a call of a clone, by any of the paths it goes by."""
-        known = tuple(paths)
+        known = {spelled for path in paths for spelled in _spellings(clone, path)}
         with self._lock:
             for rule in self._rules.values():
                 fits = any(matches(rule.fault, clone, method, path) for path in known)
@@ -109,7 +113,7 @@ def matches(fault: Fault, clone: str, method: str, path: str) -> bool:
     return (
         fault.clone in (None, clone)
         and fault.method in (None, method)
-        and (fault.path is None or _pattern(fault.path).fullmatch(_plain(path)) is not None)
+        and (fault.path is None or _fits_path(fault.path, path))
     )
 
 
@@ -142,19 +146,58 @@ def _draw(seed: int, number: int) -> float:
     return int.from_bytes(digest[:6]) / 2**48
 
 
-def _plain(path: str) -> str:
-    return "/".join(unquote(segment).replace("/", "%2F") for segment in path.split("/"))
+def _spellings(clone: str, path: str) -> tuple[str, ...]:
+    # Where a service's API begins below its host, a clone takes paths from either on.
+    service = SERVICES.get(clone)
+    prefix = service.path_prefix if service is not None else ""
+    return (
+        (path, path.removeprefix(prefix))
+        if path.startswith(f"{prefix}/")
+        else (path, prefix + path)
+    )
+
+
+def _fits_path(pattern: str, path: str) -> bool:
+    return _fits(_pattern(pattern), [_plain(one) for one in path[1:].split("/")], _fits_segment)
+
+
+def _plain(segment: str) -> str:
+    return unquote(segment).replace("/", "%2F")
 
 
 @lru_cache(maxsize=256)
-def _pattern(path: str) -> re.Pattern[str]:
-    regex = ""
-    for segment in path[1:].split("/"):
-        if segment == "**":
-            regex += "(?:/[^/]*)*"
-        elif segment == "*":
-            regex += "/[^/]+"
+def _pattern(path: str) -> tuple[tuple[str | None, ...] | None, ...]:
+    # Of each segment its characters; None stands for any number of segments, or of characters.
+    return tuple(
+        None if segment == "**" else tuple(_characters(segment)) for segment in path[1:].split("/")
+    )
+
+
+def _characters(segment: str) -> Iterator[str | None]:
+    for number, piece in enumerate(segment.split("*")):
+        if number:
+            yield None
+        yield from _plain(piece)
+
+
+def _fits_segment(pattern: tuple[str | None, ...], segment: str) -> bool:
+    return _fits(pattern, segment, operator.eq) and bool(segment or pattern != (None,))
+
+
+def _fits(pattern: Sequence[P | None], parts: Sequence[T], same: Callable[[P, T], bool]) -> bool:
+    # Only the last None is ever tried again with more, which is enough and bounds the time by both lengths multiplied.
+    at = done = 0
+    again: tuple[int, int] | None = None
+    while done < len(parts):
+        wanted = pattern[at] if at < len(pattern) else None
+        if wanted is not None and same(wanted, parts[done]):
+            at, done = at + 1, done + 1
+        elif wanted is None and at < len(pattern):
+            at += 1
+            again = (at, done)
+        elif again is not None:
+            at, done = again[0], again[1] + 1
+            again = (at, done)
         else:
-            pieces = (re.escape(unquote(piece)) for piece in segment.split("*"))
-            regex += "/" + "[^/]*".join(pieces)
-    return re.compile(regex, re.DOTALL)
+            return False
+    return all(rest is None for rest in pattern[at:])

@@ -157,6 +157,26 @@ def _discord(status: int, retry_after: int | None) -> dict[str, Any]:
     return {"message": f"{status}: {_phrase(status)}", "code": 0}
 
 
+def _google(status: int, _retry_after: int | None) -> dict[str, Any]:
+    # cloud.google.com/apis/design/errors: `code`, `message` and `status` below `error`; the older APIs list `errors`.
+    words = {
+        400: ("INVALID_ARGUMENT", "badRequest"),
+        _UNAUTHORIZED: ("UNAUTHENTICATED", "authError"),
+        _FORBIDDEN: ("PERMISSION_DENIED", "forbidden"),
+        404: ("NOT_FOUND", "notFound"),
+        409: ("ALREADY_EXISTS", "duplicate"),
+        _TOO_MANY: ("RESOURCE_EXHAUSTED", "rateLimitExceeded"),
+        501: ("UNIMPLEMENTED", "notImplemented"),
+        503: ("UNAVAILABLE", "backendError"),
+        504: ("DEADLINE_EXCEEDED", "backendError"),
+    }
+    other = ("INTERNAL", "backendError") if status >= _SERVER else words[400]
+    word, reason = words.get(status, other)
+    message = _phrase(status) if status != _UNAUTHORIZED else "Invalid Credentials"
+    detail = {"message": message, "domain": "global", "reason": reason}
+    return {"error": {"code": status, "message": message, "errors": [detail], "status": word}}
+
+
 def _jira(status: int, _retry_after: int | None) -> dict[str, Any]:
     # developer.atlassian.com, "The Jira Cloud platform REST API", `ErrorCollection`.
     words = {
@@ -184,6 +204,7 @@ def _linear(status: int, _retry_after: int | None) -> dict[str, Any]:
 _SHAPES: dict[str, Callable[[int, int | None], dict[str, Any]]] = {
     "discord": _discord,
     "github": _github,
+    "google-workspace": _google,
     "jira": _jira,
     "linear": _linear,
     "slack": _slack,

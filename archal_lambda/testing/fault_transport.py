@@ -31,6 +31,7 @@ __all__ = ["FaultTransport"]
 # Seconds to wait, or None for sending the request, whose response comes back.
 _Play = Generator[float | None, Response | None, Response]
 
+_FAULTS = "must be a list of archal_lambda.testing.Fault"
 _REST = re.compile(r"(?:^|/)([a-z0-9][a-z0-9-]*)/api(?:/|$)")
 _SESSION = re.compile(r"/api/sessions/[^/]+")
 
@@ -82,9 +83,11 @@ class FaultTransport:
         sleep: Callable[[float], None] = time.sleep,
         async_sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        if not isinstance(faults, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise ConfigurationError("faults", _FAULTS)
         self.faults = tuple(faults)
         if not all(isinstance(fault, Fault) for fault in self.faults):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-            raise ConfigurationError("faults", "must be of archal_lambda.testing.Fault")
+            raise ConfigurationError("faults", _FAULTS)
         self._rules = FaultRules(threading.Lock())
         self._in_force = [self._rules.add(fault) for fault in self.faults]
         self._bases = _bases(clone_urls or {})

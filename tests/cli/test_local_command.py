@@ -169,3 +169,24 @@ def test_it_has_stopped_when_it_ends():
     _, out, _ = ran("--", sys.executable, "-c", code)
     port = out.strip().rpartition(":")[2]
     assert ran("--port", port, "--", sys.executable, "-c", code)[1] == out
+
+
+def test_what_is_ignored_stays_ignored():
+    """As under `nohup`: a hang-up ends neither."""
+    ignored = signal.getsignal(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            [*MAIN, "--", sys.executable, "-c", "print('ready', flush=True); print(input())"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate("on\n", timeout=20)
+    assert (out, process.returncode) == ("on\n", 0)

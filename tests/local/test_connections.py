@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import math
 import socket
 import threading
@@ -93,3 +94,30 @@ def test_it_stops_right_after_it_started():
     for _ in range(20):
         archal = LocalArchal().start()
         archal.stop()
+
+
+def test_calls_that_race_the_stop_end():
+    """Each is answered, reset or refused: none waits for a server that is gone."""
+    ends = []
+
+    def call(archal, address):
+        route = Route(archal.base_url("github"), archal.token)
+        try:
+            while True:
+                assert route("GET", "/user").status == 200
+        except TimeoutError:
+            ends.append(address)
+        except (OSError, http.client.HTTPException, RuntimeError):
+            pass
+
+    for _ in range(10):
+        with LocalArchal() as archal:
+            callers = [
+                threading.Thread(target=call, args=(archal, archal.api_url)) for _ in "123456"
+            ]
+            for caller in callers:
+                caller.start()
+            time.sleep(0.02)
+        for caller in callers:
+            caller.join()
+    assert ends == []

@@ -6,9 +6,11 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -578,3 +580,82 @@ def test_ending_is_silent(package):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_stripe_carries_out_what_its_caller_left(archal):
+    """The retry, with the same key, gets what the first call made."""
+    fields = {"Idempotency-Key": "left", "Content-Type": "application/x-www-form-urlencoded"}
+    headers = {**passing(archal), "Authorization": f"Bearer {KEY}", **fields}
+    url = archal.base_url("stripe") + "/v1/customers"
+    with archal.fault("stripe", method="POST", delay=30.0, times=1):
+        parts = urlsplit(url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=5) as peer:
+            lines = [f"POST {parts.path} HTTP/1.1", "Host: x", "Content-Length: 13"]
+            lines += [f"{name}: {value}" for name, value in headers.items()]
+            peer.sendall("\r\n".join([*lines, "", "email=a%40b.c"]).encode())
+            until = time.monotonic() + 10
+            while (
+                not archal.state("stripe")["stripe"].get("customers") and time.monotonic() < until
+            ):
+                time.sleep(0.002)
+    answer = send(url, "POST", body=b"email=a%40b.c", headers=headers)
+    assert answer.header("idempotent-replayed") == "true"
+    assert len(archal.state("stripe")["stripe"]["customers"]) == 1
+
+
+def test_stripe_keys_are_an_accounts_own(archal):
+    """Also where a platform names it by a field."""
+    more = {"Idempotency-Key": "same", "Authorization": f"Bearer {KEY}"}
+    first, second = (
+        ask(
+            archal, "stripe", "POST", "/v1/customers", {}, **more, **{"Stripe-Account": account}
+        ).json["id"]
+        for account in ("acct_1", "acct_2")
+    )
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    "path", ["//x/v1/customers", "/x/../v1/customers", "/%2E./v1/customers", "/x\\v1", "//"]
+)
+def test_a_path_is_no_other_path(archal, path):
+    """What Node would make of it is not asked: the guard looks at what is served."""
+    for clone in ("stripe", "github"):
+        answer = ask(archal, clone, "GET", path, Authorization="")
+        assert answer.status == 404, clone
+
+
+def test_a_reset_cuts_no_call(archal):
+    """Each is answered by what was before, or what is after."""
+    statuses = []
+    over = threading.Event()
+
+    def call():
+        while not over.is_set():
+            statuses.append(ask(archal, "github", "GET", "/user").status)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for _ in range(20):
+        archal.reset("github")
+    over.set()
+    for caller in callers:
+        caller.join()
+    assert set(statuses) == {200}
+
+
+def test_a_creation_that_comes_twice_makes_one_session(archal):
+    """Also while its clones start."""
+    control = Control(archal.api_url, archal.token)
+    with ThreadPoolExecutor(5) as pool:
+        made = list(
+            pool.map(
+                lambda _: control.create(clones=["slack"], headers=[("Idempotency-Key", "once")]),
+                range(5),
+            )
+        )
+    (session,) = {answer.json["sessionId"] for answer in made}
+    assert control("DELETE", f"/api/sessions/{session}").status == 204
+    again = control.create(clones=["slack"], headers=[("Idempotency-Key", "once")])
+    assert (again.json["sessionId"], again.json["status"]) == (session, "ended")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import types
 from pathlib import Path
 
 import pytest
 from support import emulate
+from support.standin import Control
 from support.supply import obtained
 
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal
+from archal_lambda.local.emulate import environment
+
+VERSION = emulate.PACKAGE.partition("@")[2]
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +185,6 @@ def test_a_node_that_does_not_start_fails_the_start(monkeypatch, tmp_path, packa
 
 def test_a_session_of_the_api_tells_what_is_missing(monkeypatch, tmp_path):
     """Where the ready session needs none of it."""
-    from support.standin import Control  # noqa: PLC0415
-
     with LocalArchal() as archal:
         monkeypatch.setenv("PATH", str(tmp_path))
         made = Control(archal.api_url, archal.token).create(clones=["github", "slack"])
@@ -194,3 +201,64 @@ def test_the_host_is_in_the_package():
     assert lock["packages"]["node_modules/emulate"]["integrity"] == f"sha512-{emulate.SHA512}"
     assert all("resolved" not in package for package in lock["packages"].values())
     assert (folder / "host.mjs").is_file()
+
+
+@pytest.mark.parametrize("damage", ["version", "facts", "code", "file"])
+def test_a_damaged_cache_is_named(cache, node, damage):
+    """Instead of npm's being asked each time in vain."""
+    home = cache / f"emulate-{VERSION}"
+    package = home / "node_modules" / "emulate"
+    if damage == "file":
+        cache.mkdir(parents=True)
+        home.write_text("")
+    else:
+        (package / "dist").mkdir(parents=True)
+        facts = {"name": "emulate", "version": "9" if damage == "version" else VERSION}
+        (package / "package.json").write_text("{" if damage == "facts" else json.dumps(facts))
+        if damage != "code":
+            (package / "dist" / "api.js").write_text("")
+    with pytest.raises(ConfigurationError, match=r"is damaged: delete it, and try again"):
+        LocalArchal(clones=["slack"]).start()
+
+
+def test_what_a_killed_installation_left_is_cleared(monkeypatch, tmp_path, node, cache):
+    program(tmp_path / "bin", "npm", "raise SystemExit(1)")
+    (tmp_path / "bin" / "node").symlink_to(node)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    old, new = cache / ".emulate-old", cache / ".emulate-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    with pytest.raises(ConfigurationError):
+        LocalArchal(clones=["slack"]).start()
+    assert list(cache.iterdir()) == [new]
+
+
+def test_a_stop_ends_an_installation(monkeypatch, tmp_path, node, cache):
+    """Which a session of the API had begun."""
+    program(tmp_path / "bin", "npm", "import time; open('began', 'w'); time.sleep(60)")
+    (tmp_path / "bin" / "node").symlink_to(node)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    archal = LocalArchal().start()
+    control = Control(archal.api_url, archal.token)
+
+    def create():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            control.create(clones=["slack"])
+
+    caller = threading.Thread(target=create)
+    caller.start()
+    until = time.monotonic() + 10
+    while not list(cache.glob(".emulate-*/made/began")) and time.monotonic() < until:
+        time.sleep(0.01)
+    archal.stop()
+    caller.join()
+    assert emulate.children() == []
+    assert list(cache.iterdir()) == []
+
+
+def test_a_relative_cache_is_ignored(monkeypatch, tmp_path):
+    """As the XDG Base Directory Specification has it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert environment.cache().is_relative_to(tmp_path)

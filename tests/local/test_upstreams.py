@@ -413,3 +413,52 @@ def test_an_extra_clone_needs_a_factory(factory):
 def test_the_form_of_an_id_is_what_is_named():
     with pytest.raises(ConfigurationError, match="lower-case"):
         LocalArchal(upstreams={"Jira X": "http://127.0.0.1:9"})
+
+
+def test_what_an_upstream_says_too_much_is_nobodys_answer(upstream):
+    """Its connections serve one request each."""
+    with behind(upstream) as (_, call):
+        surplus = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+        upstream.said = b"HTTP/1.1 204 No Content\r\n\r\n" + surplus
+        assert call("GET", "/").status == 204
+        upstream.said = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        assert call("GET", "/").body == b"ok"
+
+
+def test_a_length_beside_a_coding_does_not_count(upstream):
+    upstream.said = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n"
+        b"5\r\nhello\r\n0\r\n\r\n"
+    )
+    with behind(upstream) as (_, call):
+        answer = call("GET", "/")
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert answer.header("content-length") is None
+
+
+@pytest.mark.parametrize("status", [600, 999])
+def test_a_status_that_none_is_makes_a_502(upstream, status):
+    upstream.said = b"HTTP/1.1 %d Odd\r\nContent-Length: 2\r\n\r\nok" % status
+    with behind(upstream) as (_, call):
+        answer = call("GET", "/")
+    assert (answer.status, answer.json["code"]) == (502, "clone_failed")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST {} HTTP/1.0\r\n",
+        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close, content-length, host\r\n",
+    ],
+)
+def test_host_and_length_are_never_missing(upstream, head):
+    """HTTP/1.0 may leave out the host, and `Connection` may name what it should not."""
+    with behind(upstream) as (archal, call):
+        parts = urlsplit(call.base)
+        with socket.create_connection((parts.hostname, parts.port), timeout=5) as peer:
+            said = head.format(f"{parts.path}/x")
+            said += f"x-route-authorization: Bearer {archal.token}\r\nContent-Length: 2\r\n\r\nab"
+            peer.sendall(said.encode())
+            assert b" 200 OK\r\n" in peer.recv(1000)
+    assert upstream.fields(b"host") == [f"127.0.0.1:{upstream.port}".encode()]
+    assert upstream.bodies == [b"ab"]

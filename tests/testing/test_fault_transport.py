@@ -246,7 +246,7 @@ def test_a_transport_for_the_other_kind_of_client_is_told():
 
 def test_wrong_arguments_are_named():
     with pytest.raises(
-        ConfigurationError, match=r"faults must be of archal_lambda\.testing\.Fault"
+        ConfigurationError, match=r"faults must be a list of archal_lambda\.testing\.Fault"
     ):
         FaultTransport(None, [{"status": 503}])
     with pytest.raises(ConfigurationError, match="clone_urls has a URL for 'odd' that must be"):
@@ -294,3 +294,9 @@ def test_a_tool_by_mcp():
             with pytest.raises(Exception, match="503"):
                 mcp.call("get_me", {})
     assert transport.hits == (1,)
+
+
+@pytest.mark.parametrize("faults", [None, Fault(status=503), [None], ["github status=503"]])
+def test_what_are_no_faults_is_refused(faults):
+    with pytest.raises(ConfigurationError, match=r"faults must be a list of archal_lambda.testing"):
+        FaultTransport(faults=faults)

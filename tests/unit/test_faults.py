@@ -42,6 +42,10 @@ WRONG = [
     ("fault", {}),
     ("fault", {"clone": "github", "times": 2, "reset": False}),
     ("cut", {"status": 503, "cut": 1}),
+    ("reset", {"reset": 0}),
+    ("delay", {"delay": 10**400}),
+    ("probability", {"status": 503, "probability": 10**400}),
+    ("drip", {"drip": float("nan")}),
     ("revoked", {"reset": True, "revoked": True}),
 ]
 FITS = [
@@ -62,6 +66,15 @@ FITS = [
     ("/\u00e9", "/%C3%A9", True),
     ("/a%20b", "/a%20b", True),
     ("/a/b", "/a%2Fb", False),
+    ("/a%2Fb", "/a%2fb", True),
+    ("/a%2Fb", "/a/b", False),
+    ("/a*", "/a%2Fb", True),
+    ("/%2A", "/x", False),
+    ("/a*b*c", "/aXbXbXc", True),
+    ("/a*b*c", "/aXbXbX", False),
+    ("/**/a/**/b", "/a/x/a/b/x/b", True),
+    ("/**/a/**/b", "/x/b/x/a", False),
+    ("/*", "/", False),
     ("/a.c", "/abc", False),
 ]
 
@@ -112,6 +125,22 @@ def test_a_rule_survives_json():
 @pytest.mark.parametrize(("pattern", "path", "fits"), FITS)
 def test_which_paths_a_pattern_fits(pattern, path, fits):
     assert matches(Fault(path=pattern, status=503), "github", "GET", path) is fits
+
+
+def test_a_long_pattern_takes_no_longer_than_its_path():
+    """Else a request of that many segments would hold the server for minutes."""
+    fault = Fault(path="/**/a" * 20 + "*a" * 50, status=503)
+
+    assert not matches(fault, "github", "GET", "/a" * 200 + "a" * 200 + "b")
+
+
+@pytest.mark.parametrize("pattern", ["/chat.postMessage", "/api/chat.postMessage"])
+@pytest.mark.parametrize("path", ["/chat.postMessage", "/api/chat.postMessage"])
+def test_both_spellings_of_a_path_are_one(pattern, path):
+    found = rules(Fault(path=pattern, status=503))
+
+    assert found.for_call("slack", "POST", [path]) is not None
+    assert found.for_call("github", "POST", ["/api"]) is None
 
 
 def test_the_rest_of_what_is_matched():

@@ -17,7 +17,7 @@ from archal_lambda.local.clones import github
 from archal_lambda.local.clones.kind import CloneKind, host_of
 from archal_lambda.local.clones.running import Running
 from archal_lambda.local.emulate import seeds
-from archal_lambda.local.emulate.paths import as_service
+from archal_lambda.local.emulate.paths import as_service, is_odd
 from archal_lambda.local.emulate.shapes import refusal, spelled
 from archal_lambda.local.emulate.stripe import Guard
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from archal_lambda.local.clones.running import Place, StateOf
     from archal_lambda.local.emulate.forward import Answer, Forward
@@ -149,7 +150,7 @@ class _Emulated(Running):
             == "slack",  # docs.slack.dev, "Using the Slack Web API": methods take GET and POST
         )
         self._guard = Guard(self._forward) if clone == "stripe" else None
-        super().__init__(self._guard or self._forward)
+        super().__init__(_as_written(clone, self._guard or self._forward))
         self._service = service
         self._emulators = emulators
         self._place = place
@@ -220,6 +221,16 @@ class _Emulated(Running):
             shown = {field: value for field, value in item.items() if not _HIDDEN.search(field)}
             named[name if name not in named else f"{name} ({item['id']})"] = shown
         return named
+
+
+def _as_written(clone: str, app: ASGIApp) -> ASGIApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if is_odd(scope["raw_path"]):
+            await refusal(clone, 404, "Not Found")(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return serve
 
 
 def _mended(clone: str) -> Callable[[Answer], None]:

@@ -37,7 +37,8 @@ def for_npm(node: Path) -> dict[str, str]:
 
 def cache() -> Path:
     """Give the folder for what can be fetched again."""
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(chosen).is_absolute():  # others are ignored (XDG Base Directory Specification)
         return Path(chosen) / "archal-lambda"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "archal-lambda"

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Forward", "NoAnswerError", "Origin"]
 
 _CONNECT_TIMEOUT = 5.0  # seconds; from then on the server may take as long as the caller waits
+_LAST_ANSWERS = 5.0  # seconds that a server is given for what it was asked before it is left
 _KEPT = 1.0  # seconds an idle connection is used again; gunicorn closes them after 2, Node after 5
 _FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 _BODILESS = frozenset({204, 304})
+_STATUSES = range(200, 600)  # RFC 9110, section 15, but for interim ones
 _ERRORS = 400
 # Made anew on the way, or said between this server and its peer alone.
 _OURS = frozenset({b"date", b"expect"})
@@ -99,11 +101,14 @@ class Forward:
         self._tls = ssl.create_default_context() if origin.scheme == "https" else None
         # httpcore's own pool looks at every connection for every other one, which at 32 takes most of the time.
         self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         body = await _whole(receive)
         work = asyncio.ensure_future(self._exchange(scope, body, send))
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
         left = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,10 +120,12 @@ class Forward:
             work.result()
 
     async def move(self, origin: Origin, key: str) -> None:
-        """Forward to another server from now on, which takes nothing without a key."""
+        """Forward to another server from now on, which takes nothing without a key, and let go of the old one."""
         self._origin = origin
         self._key = [(b"x-archal-emulator-key", key.encode("ascii"))]
         await self.close()
+        if self._under_way:
+            await asyncio.wait(self._under_way.copy(), timeout=_LAST_ANSWERS)
 
     async def close(self) -> None:
         """Close every idle connection; those in use close with their requests."""
@@ -140,7 +147,8 @@ class Forward:
             reason = f"{origin.scheme}://{origin.authority}: {type(error).__name__}"
             raise NoAnswerError(reason) from None
         finally:
-            if connection.is_idle() and origin == self._origin:
+            # What a server of the user's says too much would be taken for its next answer: its connections serve once.
+            if self._disguised and connection.is_idle() and origin == self._origin:
                 self._idle.append(connection)
             else:
                 await connection.aclose()
@@ -190,6 +198,8 @@ class Forward:
 
     async def _answer(self, method: str, response: httpcore.Response, send: Send) -> None:
         status, headers = response.status, self._headers(response)
+        if status not in _STATUSES:
+            raise httpcore.RemoteProtocolError
         stream = response.stream
         assert isinstance(stream, AsyncIterable)  # noqa: S101 - httpcore types blocking ones, too
         if self._mend is not None and status >= _ERRORS and method != "HEAD":
@@ -211,7 +221,10 @@ class Forward:
 
     def _headers(self, response: httpcore.Response) -> RawHeaders:
         # What points to the server itself points to the service, whose references are those of the clone.
-        kept = [pair for pair in end_to_end(response.headers) if pair[0] not in _OURS]
+        # A length beside a coding of the transfer is not the body's (RFC 9112, section 6.3).
+        coded = any(name.lower() == b"transfer-encoding" for name, _ in response.headers)
+        ours = {*_OURS, b"content-length"} if coded else _OURS
+        kept = [pair for pair in end_to_end(response.headers) if pair[0] not in ours]
         service = f"https://{self._host}"
         named = for_caller(kept, host=self._origin.authority, base=service)
         below = self._host + self._origin.prefix.decode("ascii")

@@ -6,6 +6,7 @@ This module owns what is looked for, in which order, and what is said where it i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import re
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +30,8 @@ _VERSION = (
 )
 _OLDEST = 20  # of Node
 _PATIENCE = 300  # seconds for npm
+_LOOK = 0.05  # seconds between looks at whether it is done
+_UNFINISHED = ".emulate-"  # what the folder of an installation begins with
 _LOCK = Path(__file__).with_name("package-lock.json")
 _HOW = (
     "install Node 20 or later (https://nodejs.org), or Node's wheel: pip install "
@@ -43,8 +47,19 @@ class Tools:
     package: Path  # the folder of `emulate` itself
 
 
-def find(path: Path | None) -> Tools:
-    """Find Node, and `emulate` in a folder of the user's, or in the cache, where it is installed if it is not there."""
+def find(path: Path | None, over: threading.Event) -> Tools:
+    """Find Node, and `emulate` in a folder of the user's, or in the cache, where it is installed if it is not there.
+
+    Args:
+        path: The user's folder.
+        over: Set to end an installation, which then fails.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ConfigurationError: If something is missing and cannot be had.
+    """
     node = _node()
     if path is not None:
         package = _package(path)
@@ -55,7 +70,7 @@ def find(path: Path | None) -> Tools:
             )
         return Tools(node=node, package=package)
     home = cache() / f"emulate-{_VERSION}"
-    return Tools(node=node, package=_package(home) or _install(node, home))
+    return Tools(node=node, package=_package(home) or _install(node, home, over))
 
 
 def _node() -> Path:
@@ -123,7 +138,8 @@ def _package(folder: Path) -> Path | None:
             facts = msgspec.json.decode((package / "package.json").read_bytes(), type=_Facts)
         except (OSError, msgspec.MsgspecError, UnicodeError):
             continue
-        if (facts.name, facts.version) == ("emulate", _VERSION):
+        whole = (package / "dist" / "api.js").is_file()
+        if whole and (facts.name, facts.version) == ("emulate", _VERSION):
             return package.resolve()
     return None
 
@@ -133,14 +149,22 @@ class _Facts(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-def _install(node: Path, home: Path) -> Path:
+def _install(node: Path, home: Path, over: threading.Event) -> Path:
+    if home.exists():
+        package = _package(home)  # which another process may have put there just now
+        if package is not None:
+            return package
+        raise ConfigurationError(
+            "emulate_path", f"is needed, because {home} is damaged: delete it, and try again"
+        )
     npm = _npm(node)
     _say(f"installing emulate {_VERSION} into {home}, once …")
     began = time.monotonic()
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=".emulate-") as folder:
-            _fetch(npm, node, Path(folder))
+        _clear(home.parent)
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix=_UNFINISHED) as folder:
+            _fetch(npm, node, Path(folder), over)
             _place(Path(folder) / "made", home)
     except OSError as error:
         raise ConfigurationError(
@@ -154,7 +178,15 @@ def _install(node: Path, home: Path) -> Path:
     return package
 
 
-def _fetch(npm: list[str], node: Path, folder: Path) -> None:
+def _clear(parent: Path) -> None:
+    # What was killed in the middle has left its folder.
+    for folder in parent.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > 2 * _PATIENCE:
+                shutil.rmtree(folder)
+
+
+def _fetch(npm: list[str], node: Path, folder: Path, over: threading.Event) -> None:
     # The lock has the digest of each package, and leaves the registry to npm's own settings.
     made = folder / "made"
     made.mkdir()
@@ -166,31 +198,43 @@ def _fetch(npm: list[str], node: Path, folder: Path) -> None:
     }
     (made / "package.json").write_bytes(msgspec.json.encode(facts))
     command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        done = subprocess.run(  # noqa: S603 - npm, on a lock of our own
-            command,
-            cwd=made,
-            env=for_npm(node),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(
-            "emulate_path", f"is needed, because npm was not done in {_PATIENCE} seconds"
-        ) from None
-    if done.returncode:
-        code = re.search(r"\bcode (E[A-Z0-9]+)", done.stdout)
-        why = code[1] if code else f"status {done.returncode}"
+    status, said = _run(command, made, for_npm(node), over)
+    if status:
+        code = re.search(r"\bcode (E[A-Z0-9]+)", said)
+        why = code[1] if code else f"status {status}"
         raise ConfigurationError(
             "emulate_path",
             f"is needed, because npm cannot install emulate@{_VERSION} ({why}): try "
             f"`npm install emulate@{_VERSION}` in a folder and give that",
         )
+
+
+def _run(
+    command: list[str], folder: Path, environ: dict[str, str], over: threading.Event
+) -> tuple[int, str]:
+    with (
+        tempfile.TemporaryFile() as said,  # not a pipe, which somebody would have to read meanwhile
+        subprocess.Popen(  # noqa: S603 - npm, on a lock of our own
+            command,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        ) as npm,
+    ):
+        until = time.monotonic() + _PATIENCE
+        try:
+            while npm.poll() is None and time.monotonic() < until and not over.wait(_LOOK):
+                pass
+        finally:
+            unfinished = npm.poll() is None
+            npm.kill()
+        if unfinished:
+            why = "the local Archal stopped" if over.is_set() else f"it took {_PATIENCE} seconds"
+            raise ConfigurationError("emulate_path", f"is needed, because npm was not done: {why}")
+        said.seek(0)
+        return npm.returncode, said.read().decode(errors="replace")
 
 
 def _place(made: Path, home: Path) -> None:

@@ -6,6 +6,7 @@ else of a path.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archal_lambda.core.services import SERVICES
@@ -13,8 +14,10 @@ from archal_lambda.core.services import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["as_api", "as_service"]
+__all__ = ["as_api", "as_service", "is_odd"]
 
+# As WHATWG's URL standard reads them: an empty first segment, backslashes, and segments of dots.
+_ODD = re.compile(rb"^//|\\|/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # What a service has beside its API.
 _OUTSIDE = {"slack": (b"/files-pri/", b"/oauth/", b"/services/", b"/upload/")}
 
@@ -41,6 +44,11 @@ def as_api(clone: str) -> Callable[[bytes], bytes]:
         return path[len(prefix) :] or b"/" if below else path
 
     return spell
+
+
+def is_odd(path: bytes) -> bool:
+    """Tell whether Node would take a path for another one, or its beginning for a host; no service has such a path."""
+    return _ODD.search(path) is not None
 
 
 def _prefix(clone: str) -> bytes:

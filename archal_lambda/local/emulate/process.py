@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +80,13 @@ class Emulators:
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self._path = None if path is None else Path(path)
         self._tools: node.Tools | None = None
+        self._over = threading.Event()
         self._node: asyncio.Task[_Node] | None = None
 
     def prepare(self) -> node.Tools:
         """Find what is needed, and install what can be; it may take as long as npm takes."""
         if self._tools is None:
-            self._tools = node.find(self._path)
+            self._tools = node.find(self._path, self._over)
         return self._tools
 
     async def open(
@@ -101,10 +103,12 @@ class Emulators:
 
     async def close(self) -> None:
         """End the process and all that runs in it."""
+        self._over.set()
         task, self._node = self._node, None
         if task is not None:
             with contextlib.suppress(Exception):  # one that did not start has ended
                 await (await task).close()
+        self._over.clear()
 
     def close_before(self, then: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """Give what ends all this at once, so that no instance is closed by itself, and does something else."""

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["refusal", "spelled"]
 
 _LIMITED, _NOT_BUILT = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_IMPLEMENTED
+_NOT_FOUND = HTTPStatus.NOT_FOUND
 _GOOGLE = {
+    _NOT_FOUND: ("NOT_FOUND", "notFound"),
     _LIMITED: ("RESOURCE_EXHAUSTED", "rateLimitExceeded"),
     _NOT_BUILT: ("UNIMPLEMENTED", "notImplemented"),
 }
-_SLACK = {_LIMITED: "ratelimited", _NOT_BUILT: "unknown_method"}
+_SLACK = {_NOT_FOUND: "unknown_method", _LIMITED: "ratelimited", _NOT_BUILT: "unknown_method"}
 _LINEAR = {_LIMITED: "RATELIMITED", _NOT_BUILT: "NOT_IMPLEMENTED"}
 
 

@@ -6,6 +6,7 @@ This module owns both, with the words and shapes that Stripe documents (docs.str
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import dataclasses
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Guard"]
 
-_API = b"/v1/"
+_API = "/v1/"
 _KEY = re.compile(r"(?:sk|rk)_[A-Za-z0-9_]+")
 _LONGEST = 255  # characters of an Idempotency-Key
 _MISSING = (
@@ -64,7 +65,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if not scope["raw_path"].startswith(_API):  # such as a page of Checkout's
+        if not scope["path"].startswith(_API):  # such as a page of Checkout's
             await self._app(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -79,11 +80,12 @@ class Guard:
         if not name or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        await self._once(scope, receive, send, (hashlib.sha256(key.encode()).hexdigest(), name))
+        # A platform's accounts are told apart by a field (docs.stripe.com/connect/authentication).
+        account = key.encode() + b" " + headers.get(b"stripe-account", b"")
+        await self._once(scope, receive, send, (hashlib.sha256(account).hexdigest(), name))
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, key: tuple[str, str]) -> None:
-        message = await receive()
-        body: bytes = message.get("body", b"")  # the proxy has all of it
+        body: bytes = (await receive()).get("body", b"")  # the proxy has all of it
         wanted = _Made(scope["path"], _digest(scope, body))
         made = self._made.get(key)
         if made is not None:
@@ -91,9 +93,7 @@ class Guard:
             if response is not None:
                 await response(scope, receive, send)
                 return
-            headers = [*made.headers, (b"idempotent-replayed", b"true")]
-            await send({"type": "http.response.start", "status": made.status, "headers": headers})
-            await send({"type": "http.response.body", "body": made.body})
+            await _respond(send, made, (b"idempotent-replayed", b"true"))
             return
         if len(key[1]) > _LONGEST:
             words = f"Idempotency-Key must be at most {_LONGEST} characters long"
@@ -101,35 +101,33 @@ class Guard:
             return
         self._made[key] = wanted
         try:
-            await self._app(scope, _replay(message, receive), self._kept(wanted, key, send))
+            await self._carry_out(scope, body, wanted, key[1])
         finally:
-            if not wanted.status:  # it was cut off, or not begun, and may be tried again
-                self._drop(key, wanted)
+            # Before the response goes, because its reader may be back at once. What was cut off, or not begun, may be
+            # tried again.
+            begun = wanted.status and wanted.status not in _NOT_BEGUN
+            if not begun and self._made.get(key) is wanted:
+                del self._made[key]
+        await _respond(send, wanted)
 
-    def _drop(self, key: tuple[str, str], made: _Made) -> None:
-        if self._made.get(key) is made:
-            del self._made[key]
+    async def _carry_out(self, scope: Scope, body: bytes, made: _Made, name: str) -> None:
+        # To its end, even if the caller has left: that is when the call comes again.
+        request = iter([{"type": "http.request", "body": body, "more_body": False}])
+        status, content = 0, bytearray()
 
-    def _kept(self, made: _Made, key: tuple[str, str], send: Send) -> Send:
-        status, body = 0, bytearray()
+        async def receive() -> Message:
+            return next(request, None) or await asyncio.get_running_loop().create_future()
 
         async def keep(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                made.headers = [*message["headers"], (b"idempotency-key", key[1].encode("latin-1"))]
-                message = {**message, "headers": made.headers}
+                made.headers = [*message["headers"], (b"idempotency-key", name.encode("latin-1"))]
             else:
-                body.extend(message.get("body", b""))
-                if not message.get("more_body", False):
-                    # Before the response has gone, because its reader may be back at once.
-                    if status in _NOT_BEGUN:
-                        self._drop(key, made)
-                    else:
-                        made.status, made.body = status, bytes(body)
-            await send(message)
+                content.extend(message.get("body", b""))
 
-        return keep
+        await self._app(scope, receive, keep)
+        made.status, made.body = status, bytes(content)
 
 
 def _api_key(authorization: str) -> str | None:
@@ -175,10 +173,7 @@ def _conflict(name: str, made: _Made, wanted: _Made) -> Response | None:
     return None
 
 
-def _replay(first: Message, receive: Receive) -> Receive:
-    waiting = [first]
-
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return again
+async def _respond(send: Send, made: _Made, *more: tuple[bytes, bytes]) -> None:
+    headers = [*made.headers, *more]
+    await send({"type": "http.response.start", "status": made.status, "headers": headers})
+    await send({"type": "http.response.body", "body": made.body})

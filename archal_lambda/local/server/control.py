@@ -131,30 +131,28 @@ class ControlPlane:
         check_idempotency_key(key)
         request = parse_creation(call.body)
         seeds = resolve_seeds(request, self._kinds)
-        if key is None:
-            return json_response(self._summary(await self._start(call, request, seeds)))
-        spelled = fingerprint(request)
+        session = None if key is None else self._replayed(call, key, request)
+        if session is None:
+            session = self._store.create(
+                owner=call.user,
+                seeds=seeds,
+                now=self._clock(),
+                ttl=request.ttl_seconds or DEFAULT_TTL,
+                rate_limit=request.rate_limit or None,
+                scenario_id=request.scenario_id or None,
+            )
+            if key is not None:  # at once: the same creation may come again while the clones start
+                self._store.remember(session, key=key, fingerprint=fingerprint(request))
+        if session.status(self._clock()) in ("starting", "running"):
+            await self._world.open(session)
+        return json_response(self._summary(self._store.get(session.id) or session))  # as it is now
+
+    def _replayed(self, call: _Call, key: str, request: Creation) -> Session | None:
         try:
-            session = self._store.replay(owner=call.user, key=key, fingerprint=spelled)
+            return self._store.replay(owner=call.user, key=key, fingerprint=fingerprint(request))
         except ReusedKeyError:
             message = "the Idempotency-Key was used for another request"
             raise ApiError(409, "idempotency_key_reuse", message) from None
-        if session is None:
-            session = await self._start(call, request, seeds)
-            self._store.remember(session, key=key, fingerprint=spelled)
-        return json_response(self._summary(session))
-
-    async def _start(self, call: _Call, request: Creation, seeds: Mapping[str, str]) -> Session:
-        session = self._store.create(
-            owner=call.user,
-            seeds=seeds,
-            now=self._clock(),
-            ttl=request.ttl_seconds or DEFAULT_TTL,
-            rate_limit=request.rate_limit or None,
-            scenario_id=request.scenario_id or None,
-        )
-        await self._world.open(session)
-        return self._store.get(session.id) or session  # as it is by now
 
     async def _get(self, call: _Call) -> Response:
         return json_response(self._summary(self._owned(call)))

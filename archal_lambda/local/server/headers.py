@@ -31,6 +31,8 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+# Without which no request goes on, whatever `Connection` says.
+_NEEDED = frozenset({b"host", b"content-length"})
 # Prefixes of the fields Archal keeps to itself (Archal docs, guides/direct-api-access).
 _ROUTE_CONTROL = (b"x-route-", b"x-archal-")
 _URI_FIELDS = frozenset({b"location", b"content-location"})
@@ -41,7 +43,7 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """Drop the hop-by-hop fields, including those named by `Connection`."""
     pairs = [(name.lower(), value) for name, value in headers]
     listed = b",".join(value for name, value in pairs if name == b"connection")
-    stopped = _HOP_BY_HOP | {option.strip().lower() for option in listed.split(b",")}
+    stopped = _HOP_BY_HOP | {option.strip().lower() for option in listed.split(b",")} - _NEEDED
     return [(name, value) for name, value in pairs if name not in stopped]
 
 
@@ -53,6 +55,8 @@ def for_clone(headers: RawHeaders, *, host: str, length: int) -> RawHeaders:
         if name.startswith(_ROUTE_CONTROL):
             continue
         kept.append((name, host.encode("ascii") if name == b"host" else value))
+    if not any(name == b"host" for name, _ in kept):  # which HTTP/1.0 may leave out
+        kept.append((b"host", host.encode("ascii")))
     if chunked:
         # The body is whole by now.
         kept = [pair for pair in kept if pair[0] != b"content-length"]

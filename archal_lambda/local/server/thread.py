@@ -37,6 +37,7 @@ _GRACE = 1
 _BACKLOG = 128
 _POLL = 0.002
 _QUICK_POLL = 0.0005  # where somebody waits for an end
+_TURNS = 5  # of the loop; two make a connection known
 _LOOK = 0.1  # seconds between looks at whether the thread that is waited for still lives
 
 # Without a handler, logging's last resort would print uvicorn's remarks to stderr.
@@ -110,9 +111,15 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         del sockets  # the thread closes its own
         self._stopping()
+        # asyncio loses what it has accepted and not yet told of when its server closes; the caller would wait for ever.
+        for server in self.servers:
+            for sock in server.sockets:
+                with contextlib.suppress(NotImplementedError):  # of the loop of Windows
+                    asyncio.get_running_loop().remove_reader(sock)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
-        await asyncio.sleep(_QUICK_POLL)  # connections just accepted become known
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
@@ -122,6 +129,8 @@ class _Server(uvicorn.Server):
         for task in state.tasks:
             task.cancel()
         await self._closing()
+        for connection in list(state.connections):  # of those whose caller still waits
+            connection.transport.abort()
 
 
 class ServerThread:
