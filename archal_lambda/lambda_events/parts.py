@@ -1,0 +1,76 @@
+"""Parts that several shapes have: names and values, bodies, times.
+
+This module owns how AWS writes each. It must not know where in an event they stand.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from archal_lambda.lambda_events.values import WebRequest
+
+__all__ = [
+    "ACCOUNT",
+    "REGION",
+    "body_text",
+    "common_log_time",
+    "grouped",
+    "header",
+    "iso_time",
+    "query_pairs",
+]
+
+ACCOUNT = "123456789012"  # the account id of AWS's own documentation
+REGION = "us-east-1"
+
+# What is sent on as text; anything else is base64 (Elastic Load Balancing, "Lambda functions as targets").
+_TEXTS = ("application/json", "application/javascript", "application/xml")
+
+
+def header(request: WebRequest, name: str) -> str | None:
+    """Find the first value of a header by its name in lower case."""
+    return next((value for key, value in request.headers if key.lower() == name), None)
+
+
+def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Collect the values of each name, in order."""
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def query_pairs(query: str, *, decoded: bool) -> list[tuple[str, str]]:
+    """Split a query into names and values; a name without `=` has an empty value."""
+    pairs = [piece.partition("=") for piece in query.split("&") if piece]
+    if not decoded:
+        return [(name, value) for name, _, value in pairs]
+    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
+
+
+def body_text(request: WebRequest) -> tuple[str, bool]:
+    """Write a body as it stands in an event, and tell whether that is base64; its type decides."""
+    kind = (header(request, "content-type") or "").partition(";")[0].strip().lower()
+    text = kind.startswith("text/") or kind in _TEXTS
+    if text and header(request, "content-encoding") is None:
+        try:
+            return request.content.decode(), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(request.content).decode(), True
+
+
+def common_log_time(now: float) -> str:
+    """Write a moment as `12/Mar/2020:19:03:58 +0000`, in English whatever the locale."""
+    moment = datetime.fromtimestamp(now, UTC)
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    return f"{moment:%d}/{months[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+
+
+def iso_time(now: float, timespec: str) -> str:
+    """Write a moment as ISO 8601 with `Z`."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
