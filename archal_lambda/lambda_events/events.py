@@ -29,6 +29,10 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
 ) -> dict[str, Any]:
     """Make the event that AWS makes of a request.
 
+    Its quirks are kept: an HTTP API decodes the path, a load balancer does not decode the query, and a body is base64
+    unless its Content-Type is `text/*` or JSON, XML or JavaScript. A REST API passes text on whatever its type; what is
+    not UTF-8 is base64 there, as if its `BinaryMediaTypes` had the type.
+
     Args:
         request: The request.
         shape: The way it takes into Lambda: `function-url`, `http-api`, `rest-api`, `alb`, `alb-multi` (a load balancer
@@ -37,7 +41,7 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
         request_id: Id of the request, the message or the event.
         route: For `http-api` the route's key, as `POST /repos/{name}`; for `rest-api` the resource, as `/repos/{name}`.
             None takes `$default`, or the path itself.
-        path_parameters: What stands in the route's braces.
+        path_parameters: What stands in the route's braces, percent-encoded as in the path.
         stage: Stage of the API; None takes `$default`, or `Prod` for `rest-api`.
         source: Source of an `eventbridge` event.
 
@@ -62,7 +66,7 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
                 request,
                 now=now,
                 request_id=request_id,
-                route=route,
+                route=route or "$default",
                 parameters=parameters,
                 stage=stage or "$default",
                 url=shape == "function-url",
@@ -77,7 +81,7 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
                 stage=stage or "Prod",
             )
         case "alb" | "alb-multi":
-            return alb(request, multi=shape == "alb-multi")
+            return alb(request, now=now, request_id=request_id, multi=shape == "alb-multi")
         case "sqs":
             return sqs(request, now=now, request_id=request_id)
         case "sns":

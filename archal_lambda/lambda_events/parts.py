@@ -6,6 +6,7 @@ This module owns how AWS writes each. It must not know where in an event they st
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -18,16 +19,19 @@ __all__ = [
     "REGION",
     "body_text",
     "common_log_time",
+    "forwarded",
     "grouped",
     "header",
     "iso_time",
     "query_pairs",
+    "utf8_text",
 ]
 
 ACCOUNT = "123456789012"  # the account id of AWS's own documentation
 REGION = "us-east-1"
 
-# What is sent on as text; anything else is base64 (Elastic Load Balancing, "Lambda functions as targets").
+# What is sent on as text, beside `text/*`; anything else is base64, forms and bodies without a type included. Elastic
+# Load Balancing says so ("Lambda functions as targets"); for HTTP APIs it was seen (ministack, pull request 766).
 _TEXTS = ("application/json", "application/javascript", "application/xml")
 
 
@@ -53,15 +57,40 @@ def query_pairs(query: str, *, decoded: bool) -> list[tuple[str, str]]:
 
 
 def body_text(request: WebRequest) -> tuple[str, bool]:
-    """Write a body as it stands in an event, and tell whether that is base64; its type decides."""
+    """Write a body as it stands in an event, and tell whether that is base64: its type decides, and its coding."""
     kind = (header(request, "content-type") or "").partition(";")[0].strip().lower()
-    text = kind.startswith("text/") or kind in _TEXTS
-    if text and header(request, "content-encoding") is None:
-        try:
-            return request.content.decode(), False
-        except UnicodeDecodeError:
-            pass
-    return base64.b64encode(request.content).decode(), True
+    plain = kind.startswith("text/") or kind in _TEXTS
+    if plain and header(request, "content-encoding") is None:
+        return utf8_text(request)
+    return _base64(request.content), True
+
+
+def utf8_text(request: WebRequest) -> tuple[str, bool]:
+    """Write a body as it stands in an event, and tell whether that is base64: it is what is not text."""
+    try:
+        return request.content.decode(), False
+    except UnicodeDecodeError:
+        return _base64(request.content), True
+
+
+def forwarded(request: WebRequest, *, now: float, request_id: str) -> list[tuple[str, str]]:
+    """List the headers as a front of AWS passes them on, with what it says itself of who asked."""
+    own = {"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"}
+    kept = [(name, value) for name, value in request.headers if name.lower() not in own]
+    before = [value for name, value in request.headers if name.lower() == "x-forwarded-for"]
+    # The id of a trace has eight digits of time and 24 more (AWS X-Ray Developer Guide, "Tracing header").
+    digits = hashlib.sha256(request_id.encode()).hexdigest()[:24]
+    return [
+        *kept,
+        ("X-Amzn-Trace-Id", f"Root=1-{int(now):08x}-{digits}"),
+        ("X-Forwarded-For", ", ".join([*before, request.source_ip])),
+        ("X-Forwarded-Port", "443"),
+        ("X-Forwarded-Proto", "https"),
+    ]
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def common_log_time(now: float) -> str:
