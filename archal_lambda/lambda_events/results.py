@@ -118,7 +118,7 @@ def _response(result: object, shape: Shape) -> WebResponse:
     fields = _mapping(result)
     if two and "statusCode" not in fields:
         # API Gateway Developer Guide, "Lambda function response for format 2.0".
-        text = result if isinstance(result, str) else json.dumps(result, separators=(",", ":"))
+        text = result if isinstance(result, str) else _compact(result)
         return WebResponse(200, (_JSON,), text.encode())
     if not isinstance(result, dict) or (shape == "rest-api" and fields.keys() - _REST_FIELDS):
         raise _MalformedError
@@ -176,9 +176,12 @@ def _body(body: object, coded: object) -> bytes:
 
 def _batch(result: object) -> WebResponse:
     # AWS Lambda Developer Guide, "Success and failure conditions": nothing, or an empty list, is success.
-    failures = _mapping(result).get("batchItemFailures") or []
-    content = json.dumps(result, separators=(",", ":")).encode()
-    return WebResponse(500 if failures else 200, (_JSON,), content)
+    failures = bool(_mapping(result).get("batchItemFailures"))
+    return WebResponse(500 if failures else 200, (_JSON,), _compact(result).encode())
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -186,9 +189,9 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _checked(value: object) -> dict[str, Any]:
-    if value is not None and not isinstance(value, dict):
-        raise _MalformedError
-    return _mapping(value)
+    if value is None or isinstance(value, dict):
+        return _mapping(value)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    raise _MalformedError
 
 
 def _listed(value: object) -> list[object]:
