@@ -38,6 +38,7 @@ _WAIT = {"http-api": 30.0, "rest-api": 29.0}
 _JSON = (("content-type", "application/json"),)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _NO_BODY = (204, 304)
+_ENDED = ("Sandbox.", "Runtime.ExitError")  # kinds of errors of which nobody but us knows
 _AT_ONCE = 8  # functions; more wait
 
 
@@ -118,11 +119,16 @@ class Front:
             outcome = await asyncio.wait_for(asyncio.shield(work), _WAIT.get(route.shape))
         except TimeoutError:
             return late_response(route.shape)
-        if outcome.error is None:
-            return read_result(outcome.result, route.shape)
-        kind = outcome.error.get("errorType")
-        self._show(f"{route.function}: {kind}: {outcome.error.get('errorMessage')}")
-        return failure_response(route.shape)
+        failure = failure_response(route.shape)
+        if outcome.error is not None:
+            kind = str(outcome.error.get("errorType"))
+            if kind.startswith(_ENDED):  # of anything else the function's own log tells
+                self._show(f"{route.function}: {outcome.error.get('errorMessage')}")
+            return failure
+        response = read_result(outcome.result, route.shape)
+        if response == failure:
+            self._show(f"{route.function}: the result is not what a {route.shape} takes")
+        return response
 
     def _refusal(self, headers: tuple[tuple[str, str], ...]) -> WebResponse | None:
         # A name of somebody's could point here, and a page of another site could send a form here.
