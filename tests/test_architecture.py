@@ -24,8 +24,8 @@ FLOORS = [
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# Beside the floors: what the stand-in may import of the package, facts of services, the rules of faults and the shapes of
-# events, and who may import it.
+# Beside the floors: what the stand-in may import of the package, facts of services, the rules of faults and the
+# shapes of events, and who may import it.
 LOCAL_IMPORTS = {
     "core.services",
     "errors",

@@ -7,13 +7,14 @@ from, and nothing that it prints may contain a query, a header or a body.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from archal_lambda.errors import ConfigurationError
 from archal_lambda.invoke.routes import Route, find_route
 from archal_lambda.lambda_events.events import make_event
 from archal_lambda.lambda_events.results import failure_response, late_response, read_result
@@ -37,9 +38,13 @@ _MOST_EVENT = 6 * 1024 * 1024
 _WAIT = {"http-api": 30.0, "rest-api": 29.0}
 _JSON = (("content-type", "application/json"),)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_ORIGIN = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 _NO_BODY = (204, 304)
 _ENDED = ("Sandbox.", "Runtime.ExitError")  # kinds of errors of which nobody but us knows
 _AT_ONCE = 8  # functions; more wait
+
+# Method, path, query, headers, content and address of a request.
+_Facts = tuple[str, str, str, tuple[tuple[str, str], ...], bytes, str]
 
 
 class Front:
@@ -70,37 +75,39 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         begun = time.monotonic()
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        path, method = raw.decode("latin-1"), str(scope["method"])
+        path, method = _path(scope), str(scope["method"])
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         )
         refusal = self._refusal(headers)
         found = None if refusal else find_route(self._routes, method, path)
-        name = "-"
+        # Read in any case: a client that is still sending would not see the response.
+        content = await _read(receive, _MOST[found[0].shape] if found else 0)
         if refusal is not None:
             response = refusal
         elif found is None:
             response = self._unknown()
+        elif content is None:
+            response = _message(413, "Request Too Long")
         else:
-            name = found[0].function
-            content = await _read(receive, _MOST[found[0].shape])
-            if content is None:
-                response = _message(413, "Request Too Long")
-            else:
-                query = scope["query_string"].decode("latin-1")
-                host = (scope.get("client") or ("127.0.0.1", 0))[0]
-                request = WebRequest(method, path, query, headers, content, host)
-                response = await self._answered(*found, request)
+            host = (scope.get("client") or ("127.0.0.1", 0))[0]
+            query = scope["query_string"].decode("latin-1")
+            response = await self._response(*found, (method, path, query, headers, content, host))
         await _send(response, send)
         took = (time.monotonic() - begun) * 1000
+        name = found[0].function if found else "-"
         self._show(f"{method:6} {path}  {response.status_code}  {took:.0f} ms  {name}")
 
-    async def _answered(
-        self, route: Route, parameters: dict[str, str], request: WebRequest
+    async def _response(
+        self, route: Route, parameters: dict[str, str], facts: _Facts
     ) -> WebResponse:
+        method, path, query, headers, content, host = facts
         if route.shape == "function-url":
-            request = _below(request, route)
+            path = path.removeprefix(route.path.removesuffix("/{proxy+}")) or "/"
+        try:
+            request = WebRequest(method, path, query, headers, content, host)
+        except ConfigurationError:  # such as `OPTIONS *`
+            return _message(400, "Bad Request")
         event = make_event(
             request,
             route.shape,
@@ -119,6 +126,9 @@ class Front:
             outcome = await asyncio.wait_for(asyncio.shield(work), _WAIT.get(route.shape))
         except TimeoutError:
             return late_response(route.shape)
+        except OSError as error:  # of the machine, not of the function
+            self._show(f"{route.function} did not start: {error.strerror}")
+            return failure_response(route.shape)
         failure = failure_response(route.shape)
         if outcome.error is not None:
             kind = str(outcome.error.get("errorType"))
@@ -135,8 +145,8 @@ class Front:
         hosts = [value.lower() for name, value in headers if name == "host"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return _message(403, "the Host is not this server's")
-        origins = [urlsplit(value).hostname for name, value in headers if name == "origin"]
-        if any(origin not in ("127.0.0.1", "localhost", "::1") for origin in origins):
+        origins = [value for name, value in headers if name == "origin"]
+        if not all(map(_ORIGIN.fullmatch, origins)):
             return _message(403, "another site's page may not use this")
         return None
 
@@ -146,12 +156,9 @@ class Front:
         return _message(404, "Not Found")
 
 
-def _below(request: WebRequest, route: Route) -> WebRequest:
-    prefix = route.path.removesuffix("/{proxy+}")
-    path = request.path.removeprefix(prefix) or "/"
-    return WebRequest(
-        request.method, path, request.query, request.headers, request.content, request.source_ip
-    )
+def _path(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("latin-1")
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

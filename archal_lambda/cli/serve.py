@@ -20,7 +20,6 @@ from archal_lambda.invoke import Children, find_function
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archal_lambda import Settings
     from archal_lambda.invoke import Outcome
     from archal_lambda.invoke.routes import Route
 
@@ -72,8 +71,9 @@ def serve(
     routes = http_routes(template)
     functions = {route.function: find_function(route.function, template) for route in routes}
     # A server and its framework, loaded only when something is served.
+    from archal_lambda import Settings  # noqa: PLC0415 - see above
     from archal_lambda.cli._front import Front  # noqa: PLC0415 - see above
-    from archal_lambda.cli.local import local_session, request_line  # noqa: PLC0415 - see above
+    from archal_lambda.cli.local import request_line  # noqa: PLC0415 - see above
     from archal_lambda.local import LocalArchal  # noqa: PLC0415 - see above
     from archal_lambda.local.server.thread import HOST, ServerThread, listen  # noqa: PLC0415 - see above
 
@@ -93,7 +93,7 @@ def serve(
             )
             stack.enter_context(archal)
             beside = f", with a local Archal at {archal.api_url}"
-            settings = stack.enter_context(local_session(archal))
+            settings = Settings.from_env(archal.environ)
 
         def run(name: str, event: object) -> Outcome:
             return functions[name].invoke(event, settings=settings, children=children)
@@ -141,6 +141,5 @@ def _show(address: str, routes: Sequence[Route]) -> None:
 
 
 def _row(route: Route) -> tuple[str, str, str, str, str]:
-    path = "/{proxy+}" if route.path == "$default" else route.path
     guard = "" if route.guard is None else f"{route.guard} is not checked"
-    return route.method, path, route.function, route.shape, guard
+    return route.method, route.path, route.function, route.shape, guard

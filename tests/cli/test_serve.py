@@ -307,6 +307,16 @@ def test_limits_of_a_request(served, target, size, kind, status):
     assert found == status
 
 
+@pytest.mark.parametrize("target", ["/Link#part", "*", "http://evil.test/Link", "//Link"])
+def test_an_odd_target_runs_nothing(served, target):
+    """Nor does it fail the server."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
+    connection._validate_path = lambda url: None
+    connection.request("OPTIONS", target)
+    assert connection.getresponse().status in {400, 404}
+    connection.close()
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -315,6 +325,8 @@ def test_limits_of_a_request(served, target, size, kind, status):
         {"host": "127.0.0.1.evil.test"},
         {"origin": "https://evil.test"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": "http://localhost.evil.test"},
     ],
     ids=str,
 )

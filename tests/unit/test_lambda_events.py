@@ -279,6 +279,27 @@ def test_a_request_shows_no_header_query_or_body():
     assert "hello" not in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"method": "get"}, "method"),
+        ({"method": "GET\r\n"}, "method"),
+        ({"path": "x"}, "path"),
+        ({"path": "/a?b=c"}, "path"),
+        ({"path": "/a b"}, "path"),
+        ({"query": "a=b#c"}, "query"),
+        ({"content": "{}"}, "content"),
+        ({"headers": {"a": "b"}}, "headers"),
+        ({"headers": (("a", 1),)}, "headers"),
+        ({"headers": None}, "headers"),
+    ],
+    ids=str,
+)
+def test_a_bad_request_names_the_argument(arguments, name):
+    with pytest.raises(ConfigurationError, match=f"^{name} must"):
+        WebRequest(**{"method": "GET", "path": "/", **arguments})
+
+
 NAMES = st.from_regex(r"x-[a-z0-9-]{1,8}", fullmatch=True)
 VALUES = st.from_regex(r"[!-+\--~]([ -+\--~]{0,6}[!-+\--~])?", fullmatch=True)
 TYPES = st.sampled_from(["application/json", "text/plain", "application/octet-stream"])
