@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.invoke.routes import Route, find_route
 from archal_lambda.lambda_events.events import make_event
+from archal_lambda.lambda_events.parts import is_declared
 from archal_lambda.lambda_events.results import failure_response, late_response, read_result
 from archal_lambda.lambda_events.values import WebRequest, WebResponse
 
@@ -93,10 +94,10 @@ class Front:
             host = (scope.get("client") or ("127.0.0.1", 0))[0]
             query = scope["query_string"].decode("latin-1")
             response = await self._response(*found, (method, path, query, headers, content, host))
-        await _send(response, send)
         took = (time.monotonic() - begun) * 1000
         name = found[0].function if found else "-"
         self._show(f"{method:6} {path}  {response.status_code}  {took:.0f} ms  {name}")
+        await _send(response, send)
 
     async def _response(
         self, route: Route, parameters: dict[str, str], facts: _Facts
@@ -116,6 +117,7 @@ class Front:
             route=route.key,
             path_parameters=parameters,
             stage=route.stage,
+            binary_types=route.binary,
         )
         if len(event.get("body") or "") > _MOST_EVENT:
             return _message(413, "Request Too Long")
@@ -135,7 +137,9 @@ class Front:
             if kind.startswith(_ENDED):  # of anything else the function's own log tells
                 self._show(f"{route.function}: {outcome.error.get('errorMessage')}")
             return failure
-        response = read_result(outcome.result, route.shape)
+        accepted = next((value for name, value in headers if name == "accept"), None)
+        binary = is_declared(route.binary, accepted)
+        response = read_result(outcome.result, route.shape, binary=binary)
         if response == failure:
             self._show(f"{route.function}: the result is not what a {route.shape} takes")
         return response

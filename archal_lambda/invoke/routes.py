@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archal_lambda.invoke.template import (
     TemplateError,
@@ -43,6 +43,7 @@ class Route:
     method: str
     path: str  # with `{name}` and `{name+}`, or the prefix of a Function URL, `/Name/{proxy+}`
     stage: str = "$default"
+    binary: tuple[str, ...] = ()  # `BinaryMediaTypes` of a REST API
     guard: str | None = None  # what AWS asks of a caller, and nobody here
 
     @property
@@ -125,7 +126,9 @@ def _api_route(name: str, kind: str, event: dict[str, Any], document: dict[str, 
     api = mapping(properties.get(property_)).get("Ref")
     declared = mapping(mapping(mapping(document.get("Resources")).get(str(api))).get("Properties"))
     shared = mapping(mapping(document.get("Globals")).get(kind))
-    named = resolved({**shared, **declared}.get("StageName"), parameters)
+    both = {**shared, **declared}
+    named = resolved(both.get("StageName"), parameters)
+    kinds = both.get("BinaryMediaTypes")
     method = str(resolved(properties.get("Method"), parameters) or "ANY").upper()
     path = str(resolved(properties.get("Path"), parameters) or "$default")
     return Route(
@@ -134,8 +137,14 @@ def _api_route(name: str, kind: str, event: dict[str, Any], document: dict[str, 
         method="ANY" if method in _ANY or path == "$default" else method,
         path=path if path.startswith("/") else "$default",
         stage=named if isinstance(named, str) and named else stage,
-        guard=_guard(properties, mapping({**shared, **declared}.get("Auth"))),
+        # Spelled as in a JSON pointer, for CloudFormation.
+        binary=tuple(str(one).replace("~1", "/") for one in _listed(kinds)),
+        guard=_guard(properties, mapping(both.get("Auth"))),
     )
+
+
+def _listed(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _guard(properties: dict[str, Any], shared: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import ConfigurationError
 
 __all__ = ["SHAPES", "Shape", "WebRequest", "WebResponse"]
@@ -52,6 +53,7 @@ class WebRequest(msgspec.Struct, frozen=True):
     content: bytes = b""
     source_ip: str = "127.0.0.1"
 
+    @guarded
     def __post_init__(self) -> None:
         _check(self.method, "method", _METHOD, "must be an HTTP method in capitals")
         _check(self.path, "path", _PATH, "must begin with / and be percent-encoded, without query")

@@ -48,7 +48,7 @@ Resources:
       Events:
         One: {Type: HttpApi, Properties: {Path: "/things/{name}", Method: POST}}
         Fixed: {Type: HttpApi, Properties: {Path: /things/fixed, Method: POST}}
-  Own: {Type: AWS::Serverless::Api, Properties: {StageName: live}}
+  Own: {Type: AWS::Serverless::Api, Properties: {StageName: live, BinaryMediaTypes: [image~1*]}}
   Silent: {Type: AWS::Serverless::Function, Properties: {Handler: app.handler}}
 """
 HANDLER = """
@@ -231,6 +231,19 @@ def test_a_rest_api(served):
     assert one["requestContext"]["stage"] == "Prod"
     assert (rest["resource"], rest["pathParameters"]) == ("/files/{path+}", {"path": "a/b/c"})
     assert (rest["requestContext"]["stage"], rest["httpMethod"]) == ("live", "PATCH")
+
+
+@pytest.mark.parametrize(
+    ("target", "accept", "content"),
+    [
+        ("/files/x", "image/png", b"\xff"),
+        ("/files/x", "text/html, image/png", b"/w=="),
+        ("/items/1", "image/png", b"/w=="),
+    ],
+)
+def test_a_rest_api_undoes_base64_for_declared_types_alone(served, target, accept, content):
+    """Of the API, by what is accepted first."""
+    assert served.ask("GET", f"{target}?wish=whole", accept=accept)[2] == content
 
 
 def test_an_http_api(served):

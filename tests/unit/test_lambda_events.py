@@ -208,6 +208,25 @@ def test_a_rest_api_passes_text_on_whatever_its_type():
     assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
 
 
+@pytest.mark.parametrize(
+    ("declared", "body", "coded"),
+    [
+        (["image/png"], "/w==", True),
+        (["image/*"], "/w==", True),
+        (["*/*"], "/w==", True),
+        (["image/gif"], "\ufffd", False),
+        ([], "\ufffd", False),
+    ],
+)
+def test_the_binary_types_of_a_rest_api(declared, body, coded):
+    """A body of another type is taken for text, and damaged where it is not."""
+    request = WebRequest(
+        "POST", "/", headers=(("Content-Type", "image/PNG; a=b"),), content=b"\xff"
+    )
+    event = make_event(request, "rest-api", binary_types=declared)
+    assert (event["body"], event["isBase64Encoded"]) == (body, coded)
+
+
 def test_a_record_of_a_queue():
     """The raw body, its digest, and the headers as attributes, without those of the connection."""
     (record,) = captured("sqs")["Records"]

@@ -151,6 +151,13 @@ def test_what_a_rest_api_tolerates():
     assert read_result({"statusCode": "201"}, "alb").status_code == 502
 
 
+def test_base64_that_a_rest_api_passes_on():
+    """Where no declared type is asked for, the caller gets the text."""
+    coded = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True}
+    assert read_result(coded, "rest-api", binary=False).content == b"/w=="
+    assert read_result(coded, "http-api", binary=False).content == b"\xff"
+
+
 def test_the_framing_is_not_the_functions():
     """What it says of length and connection is dropped."""
     headers = {"Content-Length": "9", "Transfer-Encoding": "chunked", "Connection": "close"}
