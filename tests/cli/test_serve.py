@@ -98,6 +98,12 @@ def held(event):
         time.sleep(60)
     finally:
         Path("cleaned").touch()
+
+def stubborn(event):
+    try:
+        held(event)
+    finally:
+        time.sleep(60)
 """
 
 
@@ -386,6 +392,29 @@ def test_an_end_ends_the_functions_too(serve, tmp_path, number):
     assert served.process.wait(PATIENCE) == 0
     asking.join(PATIENCE)
     assert (tmp_path / "cleaned").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_second_interruption_ends_them_at_once(serve, tmp_path):
+    """Whatever they are still doing."""
+    (tmp_path / "template.yaml").write_text(TEMPLATE.replace("Timeout: 10", "Timeout: 100"))
+    (tmp_path / "app.py").write_text(HANDLER)
+    served = serve(tmp_path)
+    asking = threading.Thread(target=swallowed, args=(served, "/Link?wish=stubborn"))
+    asking.start()
+    pid = int(written(tmp_path / "pid"))
+    begun = time.monotonic()
+
+    served.process.send_signal(signal.SIGINT)
+    until = time.monotonic() + PATIENCE
+    while not (tmp_path / "cleaned").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+    assert served.stop() == 0
+    assert time.monotonic() - begun < 8  # seconds; a function has ten to end by itself
+    asking.join(PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import traceback
 from urllib.parse import parse_qsl, quote
 
 import pytest
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from archal_lambda import ConfigurationError
 from archal_lambda.core.events import http_body, http_header, message_of
-from archal_lambda.testing import WebRequest, make_event
+from archal_lambda.testing import WebRequest, make_event, read_result
 
 # What was sent to AWS in a capture of July 2026 (hotsock/voker, vokerhttp/testdata).
 QUERY = (
@@ -317,6 +318,31 @@ def test_a_request_shows_no_header_query_or_body():
 def test_a_bad_request_names_the_argument(arguments, name):
     with pytest.raises(ConfigurationError, match=f"^{name} must"):
         WebRequest(**{"method": "GET", "path": "/", **arguments})
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda headers, body: make_event(WebRequest("POST", "/", "", headers, body), "sqs"),
+        lambda headers, body: make_event(
+            WebRequest("POST", "/", "", headers, b"[1]"), "eventbridge"
+        ),
+        lambda headers, body: WebRequest("POST", "?", "", headers, body),
+        lambda headers, body: read_result({"headers": dict(headers)}, "none"),
+    ],
+)
+def test_a_refusal_shows_no_secret_in_its_frames(refused):
+    """Reporters that show local variables find none in the package's own."""
+    secret = "sentinel-" + "d34db33f"
+    headers = (("authorization", secret),)
+
+    with pytest.raises(ConfigurationError) as caught:
+        refused(headers, secret.encode() + b"\xff")
+
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    own = [frame for frame in frames if "archal_lambda/" in frame.f_code.co_filename]
+    assert own
+    assert not [frame for frame in own if secret in repr(frame.f_locals)]
 
 
 NAMES = st.from_regex(r"x-[a-z0-9-]{1,8}", fullmatch=True)
