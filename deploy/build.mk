@@ -15,7 +15,7 @@ build-%: interpreter dependencies-%
 	$(if $(durable),find $(artifact)/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name lambda -exec rm -rf {} +)
 # The package without what a function has no use for.
 	find archal_lambda \( -path archal_lambda/cli -o -path archal_lambda/faults -o -path archal_lambda/invoke \
-	  -o -path archal_lambda/local -o -path archal_lambda/testing \) -prune -o -name '*.py' -print \
+	  -o -path archal_lambda/lambda_events -o -path archal_lambda/local -o -path archal_lambda/testing \) -prune -o -name '*.py' -print \
 	  | tar -cf - -T - | tar -xf - -C $(artifact)
 # Lambda cannot write bytecode. This one is never compared with its source, whose date a zip does not keep.
 	$(PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s $(artifact) -p /var/task $(artifact)

@@ -18,20 +18,23 @@ PACKAGE = TESTS.parent / "archal_lambda"
 FLOORS = [
     {"", "_version", "errors"},
     {"core"},
-    {"transports", "faults"},
+    {"transports", "faults", "lambda_events"},
     {"clients", "mcp"},
     {"powertools", "idempotency", "edge", "tracing", "webhooks", "invoke", "sdk", "routing"},
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# Beside the floors: what the stand-in may import of the package, facts of services and the rules of faults, and who may
-# import it.
+# Beside the floors: what the stand-in may import of the package, facts of services, the rules of faults and the
+# shapes of events, and who may import it.
 LOCAL_IMPORTS = {
     "core.services",
     "errors",
     "faults.fault",
     "faults.rules",
     "faults.service_errors",
+    "lambda_events.events",
+    "lambda_events.results",
+    "lambda_events.values",
 }
 LOCAL_USERS = {"cli", "testing"}
 
@@ -179,7 +182,7 @@ def test_fences(path):
     tops = {name.partition(".")[0] for name in imports(path)}
     for third_party, places in FENCES.items():
         assert third_party not in tops or where.startswith(places), f"{where} imports {third_party}"
-    if where.startswith("core/"):
+    if where.startswith(("core/", "lambda_events/")):
         assert not tops & PURE, f"{where} imports {tops & PURE}"
         assert "time" not in tops or where == "core/timeouts.py", f"{where} imports time"
     if where in ALONE:

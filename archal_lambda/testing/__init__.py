@@ -16,15 +16,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archal_lambda.faults.fault import Fault
+    from archal_lambda.lambda_events.events import make_event
+    from archal_lambda.lambda_events.results import read_result
+    from archal_lambda.lambda_events.values import WebRequest, WebResponse
     from archal_lambda.testing.context import LocalContext
     from archal_lambda.testing.fault_transport import FaultTransport
 
-__all__ = ["Fault", "FaultTransport", "LocalContext"]
+__all__ = [
+    "Fault",
+    "FaultTransport",
+    "LocalContext",
+    "WebRequest",
+    "WebResponse",
+    "make_event",
+    "read_result",
+]
 
 _HOMES = {
     "Fault": "archal_lambda.faults.fault",
     "FaultTransport": "archal_lambda.testing.fault_transport",
     "LocalContext": "archal_lambda.testing.context",
+    "WebRequest": "archal_lambda.lambda_events.values",
+    "WebResponse": "archal_lambda.lambda_events.values",
+    "make_event": "archal_lambda.lambda_events.events",
+    "read_result": "archal_lambda.lambda_events.results",
 }
 
 
