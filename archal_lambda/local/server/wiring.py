@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archal_lambda.faults.rules import FaultRules
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.records import RecordedRequest
+    from archal_lambda.local.webhooks.dispatch import Dispatch
 
 __all__ = ["Parts", "Wishes", "assemble"]
 
@@ -42,6 +43,7 @@ class Wishes(NamedTuple):
     clock: Callable[[], float]
     faults: FaultRules
     on_record: Callable[[RecordedRequest], None]
+    dispatch: Dispatch
 
 
 class Parts(NamedTuple):
@@ -60,7 +62,9 @@ def assemble(wishes: Wishes) -> Parts:
     redactor = Redactor(users)
     traffic = Traffic(redactor, users)
     store = SessionStore(startup_delay=wishes.startup_delay)
-    world = World(origin=wishes.origin, store=store, kinds=kinds, clock=clock)
+    world = World(
+        origin=wishes.origin, store=store, kinds=kinds, clock=clock, dispatch=wishes.dispatch
+    )
     player = FaultPlayer(wishes.faults)
     proxy = Proxy(
         users=users,
