@@ -185,14 +185,19 @@ class Engine:
             worker.start()
 
     def _drop(self, wanted: Callable[[Job], bool]) -> None:
+        dropped: list[Job] = []
         with self._changed:
             for lane in self._lanes.values():
+                dropped += [job for job in (*lane.jobs, *lane.held) if wanted(job)]
                 kept = deque(job for job in lane.jobs if not wanted(job))
                 self._busy -= len(lane.jobs) - len(kept)
                 lane.jobs = kept
                 lane.held = [job for job in lane.held if not wanted(job)]
             self._loops = [] if not self._busy else self._loops
             self._changed.notify_all()
+        for job in dropped:
+            if job.done is not None:
+                job.done(job, (), Result(error=STOPPED))
 
     def _work(self, lane: _Lane) -> None:
         while True:

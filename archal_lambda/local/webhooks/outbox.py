@@ -69,7 +69,7 @@ class Outbox:
             owner=self._owner,
             hook=hook,
             target=shown_url(hook.url),
-            lane=f"{self._owner[0]}/{self._owner[1]}/{hook.id}",
+            lane=f"{self._owner[0]}/{self._owner[1]}/{hook.id}/{hook.url}",
             make_carrier=lambda: UrlCarrier(hook),
             id=delivery or delivery_id(message, str(uuid.uuid4())),
             attempt=attempt,
