@@ -20,6 +20,7 @@ from archal_lambda.local.server.records import Redactor
 from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
 from archal_lambda.local.server.traffic import Traffic
 from archal_lambda.local.server.world import World
+from archal_lambda.local.webhooks.handles import webhook_handles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,7 @@ def assemble(wishes: Wishes) -> Parts:
         *state_handles(keeper, ready.id),
         *fault_handles(wishes.faults, kinds),
         *page_handles(traffic),
+        *webhook_handles(wishes.dispatch),
     ]
     front = FrontDoor(
         control=control,

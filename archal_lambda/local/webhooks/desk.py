@@ -37,7 +37,7 @@ class WebhookTarget:
     def __init__(self, dispatch: Dispatch, target: Target) -> None:
         self._dispatch = dispatch
         self._number = target.number
-        self.id = f"t{target.number}"
+        self.id = target.id
         self.name = target.name
 
     def remove(self) -> None:

@@ -61,6 +61,11 @@ class Target:
     most: int
 
     @property
+    def id(self) -> str:
+        """What it goes by."""
+        return f"t{self.number}"
+
+    @property
     def lane(self) -> str:
         """Its place in the engine."""
         return f"target {self.number}"

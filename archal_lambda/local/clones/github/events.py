@@ -49,7 +49,7 @@ def of_issue(call: Call, repo: Repo, issue: Issue, *, opened: bool = False) -> G
     yield
     for label in [one for name, one in repo.labels.items() if name not in known]:
         of_label(call, repo, label, "created")
-    steps = [("opened", {})] if opened else []
+    steps: list[tuple[str, Json]] = [("opened", {})] if opened else []
     for action, more in [*steps, *_steps(call, repo, before, issue)]:
         payload = {"issue": views.issue(call.base, repo, issue), **more}
         _tell(call, repo, "issues", action, payload)
