@@ -120,10 +120,13 @@ def local(  # noqa: PLR0913 - one parameter for each option
     and the number if a signal ended it, 127 if it is not found.
     """
     shows_secret = deliver_to is not None and webhook_secret is None
-    if command and as_json:
-        raise click.UsageError("--json is for programs that start no CMD")
-    if command and shows_secret:
-        raise click.UsageError("with CMD, --deliver-to needs --webhook-secret-env")
+    wrong = {
+        "--json is for programs that start no CMD": command and as_json,
+        "with CMD, --deliver-to needs --webhook-secret-env": command and shows_secret,
+        "--webhook-secret-env needs --deliver-to": webhook_secret and deliver_to is None,
+    }
+    for words in (words for words, is_so in wrong.items() if is_so):
+        raise click.UsageError(words)
     shown = verbose or not command
     archal = LocalArchal(
         clones=clones,

@@ -57,7 +57,7 @@ class Contract:
         """Raise ``jsonschema_rs.ValidationError`` if a payload is not as described."""
         name = event if action is None else f"{event}-{action}"
         found = self._document["x-webhooks"][name.replace("_", "-")]
-        (content,) = found["post"]["requestBody"]["content"].values()
+        content = found["post"]["requestBody"]["content"]["application/json"]
         self._compiled(content["schema"]).validate(payload)
 
     def _validator(self, method, template, status):

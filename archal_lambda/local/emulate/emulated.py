@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.running import Place, StateOf
     from archal_lambda.local.emulate.forward import Answer, Forward
-    from archal_lambda.local.emulate.process import Emulators, Instance, Told
+    from archal_lambda.local.emulate.process import Emulators, Instance
+    from archal_lambda.local.emulate.told import Told
 
 __all__ = ["emulated_kinds"]
 

@@ -19,12 +19,13 @@ import msgspec
 
 from archal_lambda.local.emulate import node
 from archal_lambda.local.emulate.environment import for_node
+from archal_lambda.local.emulate.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from os import PathLike
 
-__all__ = ["EmulatorError", "Emulators", "Instance", "Told"]
+__all__ = ["EmulatorError", "Emulators", "Instance"]
 
 _HOST = Path(__file__).with_name("host.mjs")
 _START_TIMEOUT = 30.0  # seconds until a Node that says nothing is given up
@@ -33,22 +34,6 @@ _LONGEST = 256_000_000  # bytes of a line, which may hold a whole state
 
 class EmulatorError(Exception):
     """An emulator did not do what it was asked; the words say why."""
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What an instance tells: to everybody, or to the URL of one hook."""
-
-    instance: int
-    body: str
-    event: str = ""
-    action: str | None = None
-    send: int | None = None  # what the result is told by
-    url: str = ""
-    hook: int = 0
-    secret: str | None = None
-    delivery: int | None = None
-    form: bool = False
-    given: tuple[tuple[str, str], ...] | None = None  # headers as they are to be
 
 
 class _Line(msgspec.Struct, frozen=True):

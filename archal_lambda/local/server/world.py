@@ -148,7 +148,7 @@ class World:
 
     def forget_pending(self, session_id: str, clone: str) -> None:
         """Let nothing be delivered that a clone told before now, and that is not under way."""
-        self._dispatch.outbox(session_id, clone).drop()
+        self._dispatch.drop(session_id, clone)
 
     async def end(self, session_id: str) -> None:
         """Close the clones of a session that has ended, and forget their state."""

@@ -72,6 +72,12 @@ class Dispatch:
         """Give a clone its way to tell."""
         return Outbox(self._running(), self, (session, clone))
 
+    def drop(self, session: str, clone: str) -> None:
+        """Forget what a clone has told and is not under way yet."""
+        engine = self._engine
+        if engine is not None:
+            engine.drop((session, clone))
+
     def add(self, target: object, secret: Secret | None, wish: Wish) -> Target:
         """Make a target, and tell it of everything from now on."""
         number = next(self._numbers)

@@ -77,10 +77,6 @@ class Outbox:
         )
         self._engine.submit([job])
 
-    def drop(self) -> None:
-        """Forget what is not under way yet."""
-        self._engine.drop(self._owner)
-
 
 def shown_url(url: str) -> str:
     """Spell a URL without query and credentials."""
