@@ -10,15 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from archal_lambda.local.webhooks.limits import STOPPED
 from archal_lambda.local.webhooks.outgoing import Result
 from archal_lambda.local.webhooks.services import dressed
 
 if TYPE_CHECKING:
     from archal_lambda.local.webhooks.outgoing import Carrier, Job, Pairs
 
-__all__ = ["STOPPED", "Attempt"]
-
-STOPPED = "stopped"
+__all__ = ["Attempt"]
 
 
 class Attempt:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import logging
 import socket
 import ssl
@@ -19,15 +18,16 @@ from urllib.parse import urlsplit
 from archal_lambda.lambda_events.events import make_event
 from archal_lambda.lambda_events.results import failure_response, read_result
 from archal_lambda.lambda_events.values import Shape, WebRequest
+from archal_lambda.local.webhooks.limits import NOT_LOOPBACK
+from archal_lambda.local.webhooks.loopback import is_loopback
 from archal_lambda.local.webhooks.outgoing import Pairs, Result
 from archal_lambda.testing.context import LocalContext
 
 if TYPE_CHECKING:
     from archal_lambda.local.webhooks.outgoing import Hook
 
-__all__ = ["NOT_LOOPBACK", "FunctionCarrier", "HandlerCarrier", "UrlCarrier", "is_loopback"]
+__all__ = ["FunctionCarrier", "HandlerCarrier", "UrlCarrier"]
 
-NOT_LOOPBACK = "not a loopback address"
 _URL_TIMEOUT = (
     10.0  # seconds; GitHub waits as long (docs.github.com, "Best practices for using webhooks")
 )
@@ -146,23 +146,6 @@ class UrlCarrier:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection(address, port, timeout=self.timeout, context=tls)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL is one of this machine's own, without asking anybody."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if parts.scheme not in {"http", "https"} or port == 0:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _event(shape: Shape, path: str, headers: Pairs, body: bytes, request_id: str) -> dict[str, Any]:

@@ -3,21 +3,18 @@
 This module owns the public methods. It must not do anything that `Dispatch` does not.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here, so that the hints of public names resolve wherever they are asked for.
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local.webhooks.targets import Wish
-
-if TYPE_CHECKING:
-    from archal_lambda.lambda_events.values import Shape
-    from archal_lambda.local.webhooks.delivery import Delivery
-    from archal_lambda.local.webhooks.dispatch import Dispatch
-    from archal_lambda.local.webhooks.targets import Target
+from archal_lambda.lambda_events.values import Shape
+from archal_lambda.local.webhooks.delivery import Delivery
+from archal_lambda.local.webhooks.dispatch import Dispatch
+from archal_lambda.local.webhooks.targets import Target, Wish
 
 __all__ = ["Handler", "WebhookTarget", "Webhooks"]
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from archal_lambda.core.secrets import Secret
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local.webhooks.delivery import Delivery, delivery_of
-from archal_lambda.local.webhooks.engine import MAX_DEPTH, Engine
+from archal_lambda.local.webhooks.engine import Engine
+from archal_lambda.local.webhooks.limits import MAX_DEPTH
 from archal_lambda.local.webhooks.outbox import Outbox
 from archal_lambda.local.webhooks.outgoing import Job
 from archal_lambda.local.webhooks.services import delivery_id

@@ -14,18 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 
-from archal_lambda.local.webhooks.attempt import STOPPED, Attempt
+from archal_lambda.local.webhooks.attempt import Attempt
+from archal_lambda.local.webhooks.limits import LOOP, MAX_DEPTH, MAX_STREAK, STOPPED
 from archal_lambda.local.webhooks.outgoing import Job, Pairs, Result
 
-__all__ = ["LOOP", "MAX_DEPTH", "MAX_STREAK", "Engine"]
+__all__ = ["Engine"]
 
-# A reaction to a reaction is usual, and GitHub itself stops its own chains of workflows at three levels
-# (docs.github.com, events-that-trigger-workflows, `workflow_run`). Twenty is nobody's intention.
-MAX_DEPTH = 20
-# What leads to what is known while somebody waits for the end. While nobody does, a test may be the cause itself, and
-# a thousand is a number for tests: this many without a pause are a loop.
-MAX_STREAK = 10_000
-LOOP = "loop"
 _END = 1.0  # seconds for what is under way when all ends
 _SHOWN = 3
 

@@ -16,12 +16,12 @@ from archal_lambda.core.secrets import Secret
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.lambda_events.values import SHAPES, Shape
 from archal_lambda.local.webhooks.carriers import (
-    NOT_LOOPBACK,
     FunctionCarrier,
     HandlerCarrier,
     UrlCarrier,
-    is_loopback,
 )
+from archal_lambda.local.webhooks.limits import NOT_LOOPBACK
+from archal_lambda.local.webhooks.loopback import is_loopback
 from archal_lambda.local.webhooks.outbox import shown_url
 from archal_lambda.local.webhooks.outgoing import Carrier, Hook, Message
 
