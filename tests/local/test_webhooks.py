@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import sys
 import threading
 
@@ -156,6 +158,79 @@ def test_a_handler_that_hangs_is_given_up(archal):
     archal.webhooks.wait_idle()
     assert [one.error for one in archal.webhooks.deliveries] == ["TimeoutError", None]
     go.set()
+
+
+@pytest.mark.parametrize(
+    ("shape", "where"),
+    [
+        ("function-url", lambda event: event["body"]),
+        ("http-api", lambda event: event["body"]),
+        ("rest-api", lambda event: event["body"]),
+        ("alb", lambda event: event["body"]),
+        ("alb-multi", lambda event: event["body"]),
+        ("sqs", lambda event: event["Records"][0]["body"]),
+        ("sns", lambda event: event["Records"][0]["Sns"]["Message"]),
+        ("eventbridge", lambda event: json.dumps(event["detail"])),
+    ],
+)
+def test_each_shape_carries_the_payload(archal, shape, where):
+    """The event is as AWS makes it, and the payload is where its shape has it."""
+    titles = []
+    archal.webhooks.deliver_to(
+        lambda event, _: titles.append(json.loads(where(event))["issue"]["title"]), shape
+    )
+    issue(archal, "here")
+    archal.webhooks.wait_idle()
+    assert titles == ["here"]
+
+
+def test_a_wait_from_the_servers_own_threads_is_refused():
+    """Neither a handler nor `on_request` can wait for itself."""
+    errors = []
+
+    def wait(*_):
+        try:
+            archal.webhooks.wait_idle()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    with LocalArchal(seeds={"github": "small-project"}, on_request=wait) as archal:
+        archal.webhooks.deliver_to(wait)
+        issue(archal)
+        archal.webhooks.wait_idle()
+    assert sorted(words[:9] for words in errors) == ["a webhook", "this is t"]
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf")])
+def test_a_wait_has_an_end(archal, timeout):
+    """In seconds."""
+    with pytest.raises(ConfigurationError, match="timeout must be"):
+        archal.webhooks.wait_idle(timeout)
+
+
+def test_a_url_that_drips_is_given_up(archal):
+    """The whole delivery has a limit, and nothing of it is left."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+        def drip():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    gone.wait(0.02)
+
+        gone = threading.Event()
+        thread = threading.Thread(target=drip)
+        thread.start()
+        archal.webhooks.deliver_to(url, timeout=0.3)
+        issue(archal)
+        archal.webhooks.wait_idle()
+        thread.join(10)
+        assert not thread.is_alive()
+    (delivery,) = archal.webhooks.deliveries
+    assert delivery.error == "TimeoutError"
 
 
 def test_duplicates_have_the_id_of_the_first(archal):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from support.hooked import receiver
@@ -127,6 +130,26 @@ def test_a_wait_that_is_too_short_names_what_is_pending(archal):
     assert answer.status == 408
     assert "github label to" in answer.json["message"]
     assert handle(archal, "GET", IDLE).status == 200
+
+
+def test_a_wait_leaves_no_thread():
+    """Not even one that is under way when the local Archal stops."""
+    before = set(threading.enumerate())
+    go = threading.Event()
+    with LocalArchal(seeds={"github": "small-project"}) as archal:
+        archal.webhooks.deliver_to(lambda *_: go.wait(0.3))
+        label(archal, "a")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            handle(archal, "GET", f"{IDLE}?timeout=0.05")
+        waiting = threading.Thread(target=wait, args=(archal,))
+        waiting.start()
+    waiting.join(10)
+    assert set(threading.enumerate()) <= before
+
+
+def wait(archal):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        handle(archal, "GET", IDLE)
 
 
 @pytest.fixture

@@ -24,3 +24,6 @@ class Told(msgspec.Struct, frozen=True):
     delivery: int | None = None
     form: bool = False
     given: tuple[tuple[str, str], ...] | None = None  # headers as they are to be
+
+    def __repr__(self) -> str:
+        return f"Told({self.instance}, {self.event!r})"  # the rest may be secret

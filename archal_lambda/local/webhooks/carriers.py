@@ -99,7 +99,9 @@ class UrlCarrier:
         self._url = hook.url
         self._insecure = hook.insecure
         self.timeout = timeout
-        self._connection: http.client.HTTPConnection | None = None
+        self._sock: socket.socket | None = (
+            None  # also of a response whose connection has let go of it
+        )
 
     def carry(self, headers: Pairs, body: bytes) -> Result:
         """Send it, and read the beginning of the response."""
@@ -112,8 +114,9 @@ class UrlCarrier:
             return Result(error=NOT_LOOPBACK)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = self._connect(parts.scheme == "https", host, port)
-        self._connection = connection
         try:
+            connection.connect()
+            self._sock = connection.sock
             connection.putrequest("POST", target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", parts.netloc.rpartition("@")[2])
             for name, value in headers:
@@ -131,8 +134,8 @@ class UrlCarrier:
 
     def abandon(self) -> None:
         """Break the connection, which ends what waits for it."""
-        connection = self._connection
-        if connection is not None and (sock := connection.sock) is not None:
+        sock = self._sock
+        if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 

@@ -104,7 +104,8 @@ class Webhooks:
         """Deliver what the clones of the ready session tell from now on, started or not.
 
         It is like a hook on everything, signed as each service signs. Resets do not remove it, but drop what is queued.
-        Order is kept, and one delivery is made at a time. A handler runs on a thread of its own, so it may call the
+        It is signed at the real time whatever the clone's clock says, because verifiers look at its age. Order is kept,
+        and one delivery is made at a time. A handler runs on a thread of its own, so it may call the
         clones; what it raises is recorded, and raised nowhere.
 
         Args:
@@ -151,6 +152,7 @@ class Webhooks:
             timeout: Seconds, at most.
 
         Raises:
+            ConfigurationError: If `timeout` is not such a number.
             TimeoutError: If something still is; it names what.
             RuntimeError: If deliveries caused deliveries without end and were cut off, or this is the thread of a
                 delivery or the server's own, which cannot wait for itself.

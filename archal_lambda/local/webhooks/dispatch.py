@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import secrets
 import threading
 import time
@@ -148,7 +149,10 @@ class Dispatch:
             return
         if engine.is_attempt():
             raise RuntimeError("a webhook's handler cannot wait for itself")
+        if not 0 <= timeout < math.inf:
+            raise ConfigurationError("timeout", "must be a number of seconds from 0 up")
         until = time.monotonic() + timeout
+        self._settle()  # which refuses the server's own thread before it waits for anything
         with engine.waited_for():
             while True:
                 seen = engine.submitted

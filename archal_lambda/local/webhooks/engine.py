@@ -203,7 +203,10 @@ class Engine:
                     return
                 attempt = Attempt(lane.jobs.popleft())
                 self._under_way.add(attempt)
-            self._bring(attempt)
+            try:
+                self._bring(attempt)
+            except Exception:  # such as a thread that cannot be started
+                _logger.exception("%s was not made", attempt.job.name)
             with self._changed:
                 self._under_way.discard(attempt)
                 self._busy -= 1

@@ -44,6 +44,9 @@ _ZEN = "Keep it logically awesome."  # one of the sayings that a ping brings alo
 @contextlib.contextmanager
 def of_issue(call: Call, repo: Repo, issue: Issue, *, opened: bool = False) -> Generator[None]:
     """Tell how an issue is another than before, and of labels that came with it."""
+    if not _is_heard(call, repo):
+        yield
+        return
     before = dataclasses.replace(issue, labels=[*issue.labels], assignees=[*issue.assignees])
     known = set(repo.labels)
     yield
@@ -79,6 +82,8 @@ def of_comment(
     call: Call, repo: Repo, comment: Comment, action: str, *, changes: Json | None = None
 ) -> None:
     """Tell of a comment."""
+    if not _is_heard(call, repo):
+        return
     more: Json = {} if changes is None else {"changes": changes}
     issue = views.issue(call.base, repo, comment.issue)
     said = views.comment(call.base, repo, comment)
@@ -107,6 +112,8 @@ def of_label(
 
 def of_push(call: Call, repo: Repo, commit: Commit, change: str, path: str) -> None:
     """Tell of a commit on the branch."""
+    if not _is_heard(call, repo):
+        return
     _tell(call, repo, "push", None, push_payload(call, repo, commit, {change: path}))
 
 
@@ -151,6 +158,11 @@ def test_push(call: Call, repo: Repo, hook: Hook) -> None:
     if repo.head is not None:
         payload = push_payload(call, repo, repo.head, {})
         hook_log.send(call.clone, hook, _message(call, repo, "push", None, payload))
+
+
+def _is_heard(call: Call, repo: Repo) -> bool:
+    """Tell whether anybody is told; where nobody is, nothing is rendered."""
+    return bool(repo.hooks) or call.clone.outbox.is_watched
 
 
 def _tell(  # noqa: PLR0913 - what an event consists of
