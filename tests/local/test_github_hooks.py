@@ -19,6 +19,7 @@ from support.pygithub import RoutedToken
 from support.standin import Route
 
 from archal_lambda import Clones
+from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal
 
 REPO = "/repos/testuser/webshop"
@@ -329,6 +330,37 @@ def test_hooks_are_state(archal, github, here):
     github("POST", f"{REPO}/labels", {"name": "a"})
     archal.webhooks.wait_idle()
     assert names(here.received) == [("label", "created")]
+
+
+def test_a_seed_may_have_hooks(here):
+    """They are there from the beginning, and again after a reset."""
+    hooks = [{"url": here.url, "events": ["label"], "secret": SECRET}]
+    seed = {"repositories": [{"name": "webshop", "hooks": hooks}]}
+    with LocalArchal(seeds={"github": seed}) as archal:
+        github = Route(archal.base_url("github"), archal.token)
+        for _ in range(2):
+            github("POST", f"{REPO}/labels", {"name": "a"})
+            archal.webhooks.wait_idle()
+            archal.reset()
+    assert names(here.received) == [("label", "created")] * 2
+    assert here.received[0][0]["x-hub-signature-256"].startswith("sha256=")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"url": "ftp://x:pass@y"}, r"hooks\[0\]\.url: is not an http"),
+        ({"url": "http://127.0.0.1/", "events": ["odd"]}, r"hooks\[0\]\.events\[0\]: no such"),
+        ({"url": "http://127.0.0.1/", "odd": 1}, r"hooks\[0\]: .*odd"),
+        ({"secret": "s"}, r"hooks\[0\]: .*url"),
+    ],
+)
+def test_a_wrong_hook_of_a_seed_is_named(wrong, words):
+    """By its key, without its URL."""
+    seed = {"repositories": [{"name": "webshop", "hooks": [wrong]}]}
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        LocalArchal(seeds={"github": seed})
+    assert "pass" not in str(caught.value)
 
 
 def test_a_watcher_of_everything_sees_repositories_come_and_go(archal, github):

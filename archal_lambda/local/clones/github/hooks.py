@@ -6,7 +6,6 @@ This module owns their rules. It must not render, route or send.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +19,7 @@ from archal_lambda.local.clones.github.call import (
     validation_failed,
 )
 from archal_lambda.local.clones.github.hook_log import config_view, hook_view
+from archal_lambda.local.clones.github.hook_rules import CONTENT_TYPES, EVENTS, is_url
 from archal_lambda.local.clones.github.http import Resource
 from archal_lambda.local.clones.github.model import Hook
 
@@ -31,19 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES", "find_hook"]
 
 _MAX_HOOKS = 20  # of one repository and event (GitHub docs, "About webhooks")
-# GitHub docs, webhooks/webhook-events-and-payloads: those that a repository's hook can have.
-_NAMES = """
-    * branch_protection_configuration branch_protection_rule check_run check_suite code_scanning_alert commit_comment
-    create custom_property_values delete dependabot_alert deploy_key deployment deployment_protection_rule
-    deployment_review deployment_status discussion discussion_comment fork gollum issue_comment issue_dependencies
-    issues label member membership merge_group meta milestone package page_build ping project project_card
-    project_column public pull_request pull_request_review pull_request_review_comment pull_request_review_thread push
-    registry_package release repository repository_advisory repository_dispatch repository_import repository_ruleset
-    repository_vulnerability_alert secret_scanning_alert secret_scanning_alert_location secret_scanning_scan
-    security_and_analysis star status sub_issues team_add watch workflow_dispatch workflow_job workflow_run
-"""
-_EVENTS = frozenset(_NAMES.split())
-_KNOWN_CONTENT = frozenset({"json", "form"})
 
 
 class _Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +152,7 @@ def find_hook(call: Call, repo: Repo) -> Hook:
 
 
 def _checked(chosen: list[str]) -> list[str]:
-    if not chosen or any(event not in _EVENTS for event in chosen):
+    if not chosen or any(event not in EVENTS for event in chosen):
         raise validation_failed("Hook", "events", "invalid")
     return list(dict.fromkeys(chosen))
 
@@ -182,25 +169,17 @@ def _check_free(repo: Repo, hook: Hook) -> None:
 def _apply(hook: Hook, config: _Config) -> None:
     url, kind, insecure = config.url, config.content_type, config.insecure_ssl
     if url is not msgspec.UNSET:
-        if not url or not _is_url(url):
+        if not url or not is_url(url):
             raise validation_failed("Hook", "url", "invalid" if url else "missing_field")
         hook.url = url
     if kind is not msgspec.UNSET and kind is not None:
-        if kind not in _KNOWN_CONTENT:
+        if kind not in CONTENT_TYPES:
             raise validation_failed("Hook", "content_type", "invalid")
         hook.content_type = kind
     if config.secret is not msgspec.UNSET:
         hook.secret = config.secret or None
     if insecure is not msgspec.UNSET and insecure is not None:
         hook.insecure_ssl = "1" if str(insecure) in {"1", "1.0"} else "0"
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _custom(message: str) -> GitHubError:
