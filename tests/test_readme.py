@@ -17,7 +17,7 @@ from archal_lambda.testing import LocalContext
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = re.findall(r"^    (archal-lambda (?!local)[^>\n]*)", README, re.MULTILINE)
+COMMANDS = re.findall(r"^    (archal-lambda (?!local|serve)[^>\n]*)", README, re.MULTILINE)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_python_block_runs(archal, number):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_runs(archal, command, monkeypatch, capfd):
-    """Each command line runs as it stands; `local`, which does not end, is tested with the commands."""
+    """Each command line runs as it stands; `local` and `serve`, which do not end, are tested with the commands."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("AGENT_TASK", "How are my repositories doing?")
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "invoke": "Run a handler once and print what it returns.",
     "local": "Run an offline Archal until Ctrl-C or SIGTERM, or while CMD runs.",
     "mcp": "Use the tools of CLONE by MCP: list them, or call one.",
+    "serve": "Put HTTP in front of the template's functions until Ctrl-C.",
     "session": "Create, watch and stop hosted sessions.",
 }
 

@@ -16,12 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from archal_lambda.invoke.children import Children
     from archal_lambda.invoke.function import Function, Outcome
     from archal_lambda.invoke.template import TemplateError, find_function
 
-__all__ = ["Function", "Outcome", "TemplateError", "find_function"]
+__all__ = ["Children", "Function", "Outcome", "TemplateError", "find_function"]
 
 _HOMES = {
+    "Children": "children",
     "Function": "function",
     "Outcome": "function",
     "TemplateError": "template",

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,6 +17,7 @@ from typing import IO, Any
 from archal_lambda.core.environment import is_setting
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.settings import Settings, process_environ
+from archal_lambda.invoke.children import Children
 
 __all__ = ["DEFAULT_TIMEOUT", "Function", "Outcome"]
 
@@ -75,7 +77,12 @@ class Function:
 
     @guarded
     def invoke(
-        self, event: object, *, settings: Settings | None = None, capture: bool = False
+        self,
+        event: object,
+        *,
+        settings: Settings | None = None,
+        capture: bool = False,
+        children: Children | None = None,
     ) -> Outcome:
         """Run the handler once.
 
@@ -84,6 +91,7 @@ class Function:
             settings: The settings it gets, in place of any of this process or the template. None leaves those as they
                 are.
             capture: Keep the log for the outcome, instead of passing it on to stderr as it comes.
+            children: What can end the process from another thread.
 
         Returns:
             How it ended.
@@ -114,6 +122,7 @@ class Function:
                 # Ctrl-C is for us; we end the child.
                 start_new_session=True,
             ) as child,
+            nullcontext() if children is None else children.watch(child),
         ):
             try:
                 output, _ = child.communicate(json.dumps(order), self.timeout + _INIT_LIMIT)

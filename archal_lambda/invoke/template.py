@@ -13,7 +13,7 @@ from archal_lambda.invoke.function import DEFAULT_TIMEOUT, Function
 if TYPE_CHECKING:
     import yaml
 
-__all__ = ["TemplateError", "find_function"]
+__all__ = ["TemplateError", "find_function", "is_function", "load_template", "mapping", "resolved"]
 
 # What Lambda takes where the template says nothing that can be read here (CloudFormation, AWS::Lambda::Function).
 _TIMEOUT, _MEMORY = 3, 128
@@ -49,17 +49,17 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
         return Function(handler=name, timeout=timeout or DEFAULT_TIMEOUT)
     if not template.is_file():
         raise TemplateError(f"{name} is not a module.function, and {template} is not a file")
-    document = _load(template)
-    resources = _mapping(document.get("Resources"))
-    known = [key for key, value in resources.items() if _is_function(value)]
+    document = load_template(template)
+    resources = mapping(document.get("Resources"))
+    known = [key for key, value in resources.items() if is_function(value)]
     if name not in known:
         others = ", ".join(known) or "no functions"
         raise TemplateError(f"{template} has no function {name}; it has {others}")
-    parameters = _mapping(document.get("Parameters"))
-    shared = _mapping(_mapping(document.get("Globals")).get("Function"))
-    resource = _mapping(resources[name])
-    own = _mapping(resource.get("Properties"))
-    properties = {key: _resolved(value, parameters) for key, value in {**shared, **own}.items()}
+    parameters = mapping(document.get("Parameters"))
+    shared = mapping(mapping(document.get("Globals")).get("Function"))
+    resource = mapping(resources[name])
+    own = mapping(resource.get("Properties"))
+    properties = {key: resolved(value, parameters) for key, value in {**shared, **own}.items()}
     handler = properties.get("Handler")
     if not isinstance(handler, str) or "." not in handler:
         raise TemplateError(f"{template}: {name} has no Handler of the form module.function")
@@ -73,7 +73,7 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
     folder = template.resolve().parent
     code = properties.get("CodeUri")
     # A makefile may put anything into the artifact, so its functions run from where the template is.
-    built = _mapping(resource.get("Metadata")).get("BuildMethod") == "makefile"
+    built = mapping(resource.get("Metadata")).get("BuildMethod") == "makefile"
     return Function(
         handler=handler,
         name=name,
@@ -88,7 +88,8 @@ def find_function(name: str, template: Path, *, timeout: int | None = None) -> F
 find_function.__module__ = "archal_lambda.invoke"
 
 
-def _load(template: Path) -> dict[str, Any]:
+def load_template(template: Path) -> dict[str, Any]:
+    """Read a SAM template; of what only a deployment can tell, nothing is left."""
     import yaml  # noqa: PLC0415 - a handler by its own name needs none of it
 
     class Loader(yaml.SafeLoader):
@@ -108,18 +109,21 @@ def _tagged(_: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, str] | N
     return {"Ref": str(node.value)} if tag == "Ref" else None
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def mapping(value: object) -> dict[str, Any]:
+    """Take a mapping as it is, and anything else for an empty one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _is_function(resource: object) -> bool:
-    return _mapping(resource).get("Type") == "AWS::Serverless::Function"
+def is_function(resource: object) -> bool:
+    """Tell whether a resource is a function."""
+    return mapping(resource).get("Type") == "AWS::Serverless::Function"
 
 
-def _resolved(value: object, parameters: dict[str, Any]) -> object:
+def resolved(value: object, parameters: dict[str, Any]) -> object:
+    """Put a parameter's default in the place of a reference to it."""
     # As `sam local` does without --parameter-overrides.
-    name = _mapping(value).get("Ref")
-    return value if name is None else _mapping(parameters.get(str(name))).get("Default")
+    name = mapping(value).get("Ref")
+    return value if name is None else mapping(parameters.get(str(name))).get("Default")
 
 
 def _number(value: object, default: int, most: int) -> int | None:
@@ -135,8 +139,8 @@ def _number(value: object, default: int, most: int) -> int | None:
 
 
 def _variables(properties: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:
-    declared = _mapping(_mapping(properties.get("Environment")).get("Variables"))
-    return {str(name): _text(_resolved(value, parameters)) for name, value in declared.items()}
+    declared = mapping(mapping(properties.get("Environment")).get("Variables"))
+    return {str(name): _text(resolved(value, parameters)) for name, value in declared.items()}
 
 
 def _text(value: object) -> str:

@@ -5,9 +5,10 @@ This module owns which shape there is for which way into Lambda. It must not kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.lambda_events.http_events import alb, payload_one, payload_two
 from archal_lambda.lambda_events.message_events import eventbridge, sns, sqs
@@ -16,6 +17,7 @@ from archal_lambda.lambda_events.values import SHAPES, Shape, WebRequest
 __all__ = ["make_event"]
 
 
+@guarded
 def make_event(  # noqa: PLR0913 - the facts of a request, each by name
     request: WebRequest,
     shape: Shape = "function-url",
@@ -25,13 +27,13 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
     route: str | None = None,
     path_parameters: Mapping[str, str] | None = None,
     stage: str | None = None,
+    binary_types: Sequence[str] | None = None,
     source: str = "archal.webhooks",
 ) -> dict[str, Any]:
     """Make the event that AWS makes of a request.
 
     Its quirks are kept: an HTTP API decodes the path, a load balancer does not decode the query, and a body is base64
-    unless its Content-Type is `text/*` or JSON, XML or JavaScript. A REST API passes text on whatever its type; what is
-    not UTF-8 is base64 there, as if its `BinaryMediaTypes` had the type.
+    unless its Content-Type is `text/*` or JSON, XML or JavaScript. A REST API passes text on whatever its type.
 
     Args:
         request: The request.
@@ -43,6 +45,8 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
             None takes `$default`, or the path itself.
         path_parameters: What stands in the route's braces, percent-encoded as in the path.
         stage: Stage of the API; None takes `$default`, or `Prod` for `rest-api`.
+        binary_types: `BinaryMediaTypes` of a `rest-api`, as `["image/*"]`: a body of such a type is base64, and another
+            one that is not UTF-8 is damaged. None takes a body that is not UTF-8 for declared.
         source: Source of an `eventbridge` event.
 
     Returns:
@@ -79,6 +83,7 @@ def make_event(  # noqa: PLR0913 - the facts of a request, each by name
                 resource=route or request.path,
                 parameters=parameters,
                 stage=stage or "Prod",
+                binary=binary_types,
             )
         case "alb" | "alb-multi":
             return alb(request, now=now, request_id=request_id, multi=shape == "alb-multi")

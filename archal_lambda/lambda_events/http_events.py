@@ -14,15 +14,15 @@ from archal_lambda.lambda_events.parts import (
     REGION,
     body_text,
     common_log_time,
+    declared_text,
     forwarded,
     grouped,
     header,
     query_pairs,
-    utf8_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from archal_lambda.lambda_events.values import WebRequest
 
@@ -104,6 +104,7 @@ def payload_one(  # noqa: PLR0913 - the facts of a request, each by name
     resource: str,
     parameters: Mapping[str, str],
     stage: str,
+    binary: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Make payload 1.0 (API Gateway Developer Guide, "Input format of a Lambda function for proxy integration")."""
     passed = [
@@ -116,7 +117,7 @@ def payload_one(  # noqa: PLR0913 - the facts of a request, each by name
     headers = grouped(passed)
     domain, prefix = _names([value for name, value in passed if name.lower() == "host"])
     query = grouped(query_pairs(request.query, decoded=True))
-    body, coded = utf8_text(request) if request.content else (None, False)
+    body, coded = declared_text(request, binary) if request.content else (None, False)
     identity = dict.fromkeys(_IDENTITY) | {
         "sourceIp": request.source_ip,
         "userAgent": header(request, "user-agent"),

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archal_lambda.lambda_events.values import WebRequest
 
 __all__ = [
@@ -19,12 +22,13 @@ __all__ = [
     "REGION",
     "body_text",
     "common_log_time",
+    "declared_text",
     "forwarded",
     "grouped",
     "header",
+    "is_declared",
     "iso_time",
     "query_pairs",
-    "utf8_text",
 ]
 
 ACCOUNT = "123456789012"  # the account id of AWS's own documentation
@@ -61,16 +65,29 @@ def body_text(request: WebRequest) -> tuple[str, bool]:
     kind = (header(request, "content-type") or "").partition(";")[0].strip().lower()
     plain = kind.startswith("text/") or kind in _TEXTS
     if plain and header(request, "content-encoding") is None:
-        return utf8_text(request)
+        return declared_text(request, None)
     return _base64(request.content), True
 
 
-def utf8_text(request: WebRequest) -> tuple[str, bool]:
-    """Write a body as it stands in an event, and tell whether that is base64: it is what is not text."""
+def declared_text(request: WebRequest, binary: Sequence[str] | None) -> tuple[str, bool]:
+    """Write a body as a REST API does, and tell whether that is base64: what of its type is declared as binary.
+
+    None declares what is not text. Where that is not declared, it is damaged, as on AWS.
+    """
+    if binary is not None:
+        if is_declared(binary, header(request, "content-type")):
+            return _base64(request.content), True
+        return request.content.decode(errors="replace"), False
     try:
         return request.content.decode(), False
     except UnicodeDecodeError:
         return _base64(request.content), True
+
+
+def is_declared(binary: Sequence[str], types: str | None) -> bool:
+    """Tell whether the first of a header's types is one of those declared as binary, `image/*` and `*/*` included."""
+    kind = re.split("[;,]", types or "")[0].strip().lower()
+    return any(one in ("*/*", kind, f"{kind.partition('/')[0]}/*") for one in binary)
 
 
 def forwarded(request: WebRequest, *, now: float, request_id: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any, cast
 
+from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.lambda_events.values import SHAPES, Shape, WebResponse
 
@@ -42,7 +43,10 @@ class _MalformedError(ValueError):
     """The result has not the form that this way out of Lambda asks for."""
 
 
-def read_result(result: object, shape: Shape = "function-url") -> WebResponse:
+@guarded
+def read_result(
+    result: object, shape: Shape = "function-url", *, binary: bool = True
+) -> WebResponse:
     """Make the response that AWS makes of a function's result.
 
     `function-url` and `http-api` take anything: what has no `statusCode` is a 200 with it as JSON. `rest-api` refuses
@@ -53,6 +57,8 @@ def read_result(result: object, shape: Shape = "function-url") -> WebResponse:
     Args:
         result: What the handler returned.
         shape: The way it takes out of Lambda, as for `make_event`.
+        binary: Whether `BinaryMediaTypes` of a `rest-api` have the first type of the request's `Accept`. Where they
+            have not, base64 reaches the caller as it is.
 
     Returns:
         The response. If the result has not the form that the shape asks for: 502, as AWS gives it; 500 of `http-api`.
@@ -75,7 +81,7 @@ def read_result(result: object, shape: Shape = "function-url") -> WebResponse:
             return _batch(plain)
         if shape in ("sns", "eventbridge"):
             return WebResponse(202)
-        return _response(plain, shape)
+        return _response(plain, shape, binary=binary)
     except (ValueError, TypeError, RecursionError):
         return failure_response(shape)
 
@@ -113,12 +119,12 @@ def late_response(shape: Shape) -> WebResponse:
 read_result.__module__ = "archal_lambda.testing"
 
 
-def _response(result: object, shape: Shape) -> WebResponse:
+def _response(result: object, shape: Shape, *, binary: bool) -> WebResponse:
     two = shape in ("function-url", "http-api")
     fields = _mapping(result)
     if two and "statusCode" not in fields:
         # API Gateway Developer Guide, "Lambda function response for format 2.0".
-        text = result if isinstance(result, str) else json.dumps(result, separators=(",", ":"))
+        text = result if isinstance(result, str) else _compact(result)
         return WebResponse(200, (_JSON,), text.encode())
     if not isinstance(result, dict) or (shape == "rest-api" and fields.keys() - _REST_FIELDS):
         raise _MalformedError
@@ -127,7 +133,7 @@ def _response(result: object, shape: Shape) -> WebResponse:
         headers.insert(0, ("content-type", _DEFAULT_TYPES.get(shape, "application/json")))
     coded = fields.get("isBase64Encoded")
     if shape == "rest-api":  # the older name goes first (aws-sam-cli, pull request 2941)
-        coded = fields.get("base64Encoded", coded)
+        coded = binary and fields.get("base64Encoded", coded)
     return WebResponse(_status(fields, shape), tuple(headers), _body(fields.get("body"), coded))
 
 
@@ -176,9 +182,12 @@ def _body(body: object, coded: object) -> bytes:
 
 def _batch(result: object) -> WebResponse:
     # AWS Lambda Developer Guide, "Success and failure conditions": nothing, or an empty list, is success.
-    failures = _mapping(result).get("batchItemFailures") or []
-    content = json.dumps(result, separators=(",", ":")).encode()
-    return WebResponse(500 if failures else 200, (_JSON,), content)
+    failures = bool(_mapping(result).get("batchItemFailures"))
+    return WebResponse(500 if failures else 200, (_JSON,), _compact(result).encode())
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -186,9 +195,9 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _checked(value: object) -> dict[str, Any]:
-    if value is not None and not isinstance(value, dict):
-        raise _MalformedError
-    return _mapping(value)
+    if value is None or isinstance(value, dict):
+        return _mapping(value)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    raise _MalformedError
 
 
 def _listed(value: object) -> list[object]:

@@ -4,9 +4,13 @@ This module owns the two values and the names of the shapes. It must not know wh
 """
 # Annotations are evaluated here, so that the hints of public Structs resolve wherever they are asked for.
 
-from typing import Literal, get_args
+import re
+from typing import Any, Literal, get_args
 
 import msgspec
+
+from archal_lambda.core.secrets import guarded
+from archal_lambda.errors import ConfigurationError
 
 __all__ = ["SHAPES", "Shape", "WebRequest", "WebResponse"]
 
@@ -14,6 +18,10 @@ Shape = Literal[
     "function-url", "http-api", "rest-api", "alb", "alb-multi", "sqs", "sns", "eventbridge"
 ]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
+
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_PATH = re.compile(r"/[^\s?#]*")
+_QUERY = re.compile(r"[^\s#]*")
 
 
 class WebRequest(msgspec.Struct, frozen=True):
@@ -26,6 +34,9 @@ class WebRequest(msgspec.Struct, frozen=True):
         headers: Names and values in order; a name may be repeated.
         content: Body.
         source_ip: Address of whoever asks.
+
+    Raises:
+        ConfigurationError: If an argument is not of that kind; it names the argument.
 
     Example:
         >>> from archal_lambda.testing import WebRequest, make_event
@@ -41,6 +52,18 @@ class WebRequest(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     content: bytes = b""
     source_ip: str = "127.0.0.1"
+
+    @guarded
+    def __post_init__(self) -> None:
+        _check(self.method, "method", _METHOD, "must be an HTTP method in capitals")
+        _check(self.path, "path", _PATH, "must begin with / and be percent-encoded, without query")
+        _check(self.query, "query", _QUERY, "must be percent-encoded, without the ?")
+        content: Any = self.content
+        if not isinstance(content, bytes):
+            raise ConfigurationError("content", "must be bytes")
+        headers: Any = self.headers
+        if not isinstance(headers, list | tuple) or not all(map(_is_pair, headers)):  # pyright: ignore[reportUnknownArgumentType] - users err
+            raise ConfigurationError("headers", "must be a tuple of pairs of name and value")
 
     def __repr__(self) -> str:
         # Headers, query and body may hold credentials.
@@ -69,3 +92,16 @@ class WebResponse(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"WebResponse({self.status_code}, {len(self.content)} bytes)"
+
+
+def _check(value: Any, name: str, pattern: re.Pattern[str], rule: str) -> None:  # noqa: ANN401 - users err
+    if not (isinstance(value, str) and pattern.fullmatch(value)):
+        raise ConfigurationError(name, rule)
+
+
+def _is_pair(value: Any) -> bool:  # noqa: ANN401 - users err
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2  # pyright: ignore[reportUnknownArgumentType] # noqa: PLR2004 - a pair
+        and all(isinstance(part, str) for part in value)  # pyright: ignore[reportUnknownVariableType]
+    )

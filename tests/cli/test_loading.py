@@ -67,6 +67,8 @@ def commands(modules):
         ("invoke mine.text", 0, {"invoke"}, LIGHT | CLIENT),
         ("invoke mine.nope", 1, {"invoke"}, LIGHT | CLIENT),
         ("harness mine.text", 0, {"harness"}, LIGHT | CLIENT),
+        ("serve --help", 0, {"serve"}, LIGHT | CLIENT),
+        ("serve -t mine.py", 2, {"serve"}, (LIGHT | CLIENT) - {"yaml"}),
         ("local --help", 0, {"env", "local"}, {"archal_lambda.invoke", "rich", "yaml"} | CLIENT),
         ("demo --help", 0, {"demo", "env", "local"}, {"yaml"} | CLIENT),
     ],
@@ -122,7 +124,8 @@ def test_a_mistyped_command_is_corrected(cli):
 
 
 @pytest.mark.parametrize(
-    ("args", "code"), [("env", 0), ("local", 1), ("demo", 1), ("invoke Mine -t mine.py", 1)]
+    ("args", "code"),
+    [("env", 0), ("local", 1), ("demo", 1), ("invoke Mine -t mine.py", 1), ("serve -t mine.py", 1)],
 )
 def test_a_part_of_the_extra_is_missed_where_it_is_needed(archal, folder, args, code):
     """Then the message says what to install; what does without it works."""
