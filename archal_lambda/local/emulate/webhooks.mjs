@@ -110,7 +110,7 @@ function watchLinear(store) {
   hooks.all = () => {
     const found = all();
     // A delivery looks for hooks that are enabled; the lists of hooks do not ask for that, and do not find this one.
-    found.filter = (wanted) => {
+    const filter = (wanted) => {
       const watcher = {
         url: LINEAR_WATCHER,
         linear_id: randomUUID(),
@@ -126,7 +126,7 @@ function watchLinear(store) {
       const kept = Array.prototype.filter.call(found, wanted);
       return wanted(watcher) ? [...kept, watcher] : kept;
     };
-    return found;
+    return Object.defineProperty(found, "filter", { value: filter }); // which copies of the list do not have
   };
   const log = store.collection("linear.webhook_deliveries", ["linear_id", "webhook_id"]);
   const insert = log.insert.bind(log);
