@@ -249,6 +249,7 @@ def test_deliveries_are_listed_and_made_again(archal, github, contract, here):
     (item,) = newest.json
     assert (item["guid"], item["redelivery"], item["status_code"]) == (last["guid"], True, 200)
     assert here.received[-1][1] == here.received[-2][1]
+    assert archal.webhooks.deliveries[-1].attempt == 2
     link = newest.header("link")
     cursor = re.search(r"cursor=(\w+)", link)[1]
     older = github("GET", f"{HOOKS}/{made['id']}/deliveries?cursor={cursor}&status=failure").json

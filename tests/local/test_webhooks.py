@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 import threading
+import time
 
 import pytest
 from support.standin import Route
@@ -283,6 +284,25 @@ def test_redelivery_is_another_attempt_at_the_same(archal):
     assert seen[0]["body"] == seen[1]["body"]
 
 
+def test_what_is_removed_is_told_no_more(archal):
+    """Neither what happens next, nor what is asked for again."""
+    seen = Seen()
+    with archal.webhooks.deliver_to(seen):
+        issue(archal)
+        archal.webhooks.wait_idle()
+    issue(archal)
+    archal.webhooks.wait_idle()
+    assert len(seen) == 1
+    (delivery,) = archal.webhooks.deliveries
+    with pytest.raises(ConfigurationError, match="was removed"):
+        archal.webhooks.redeliver(delivery)
+    archal.webhooks.deliver_to(seen)
+    archal.webhooks.clear()
+    issue(archal)
+    archal.webhooks.wait_idle()
+    assert (len(seen), archal.webhooks.deliveries) == (1, ())
+
+
 def test_records_have_no_secret(archal):
     """Neither the handle nor a delivery shows what it is signed with."""
     target = archal.webhooks.deliver_to(Seen(), secret="my-own-secret")
@@ -355,6 +375,49 @@ def test_a_stop_in_the_middle_leaves_no_thread():
             issue(archal)
     assert set(threading.enumerate()) <= before
     assert len(archal.webhooks.deliveries) <= 1
+
+
+def test_a_handler_that_never_returns_does_not_hold_up_the_end(caplog):
+    """Its thread is left to the process, and a warning names it."""
+    began, go = threading.Event(), threading.Event()
+
+    def handler(*_):
+        began.set()
+        go.wait(30)
+
+    with LocalArchal(seeds={"github": "small-project"}) as archal:
+        archal.webhooks.deliver_to(handler)
+        issue(archal)
+        began.wait(10)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    assert "is left running: its handler does not return" in caplog.text
+    go.set()
+
+
+def test_targets_outlive_a_stop():
+    """As faults do: what is started again is told again."""
+    seen = Seen()
+    archal = LocalArchal(seeds={"github": "small-project"})
+    archal.webhooks.deliver_to(seen)
+    archal.webhooks.wait_idle()
+    for _ in range(2):
+        with archal:
+            issue(archal)
+            archal.webhooks.wait_idle()
+    assert [one.number for one in archal.webhooks.deliveries] == [1, 2]
+    with pytest.raises(RuntimeError, match="does not run"):
+        archal.webhooks.redeliver(archal.webhooks.deliveries[0])
+
+
+def test_several_are_made_at_once_if_it_is_asked_for(archal):
+    """All three are under way before the first returns."""
+    together = threading.Barrier(3)
+    archal.webhooks.deliver_to(lambda *_: together.wait(10) and None, concurrency=3)
+    for _ in range(3):
+        issue(archal)
+    archal.webhooks.wait_idle()
+    assert {one.error for one in archal.webhooks.deliveries} == {None}
 
 
 def test_two_local_archals_have_secrets_and_deliveries_of_their_own(archal):

@@ -166,10 +166,14 @@ class Webhooks:
             delivery: One of `deliveries`.
 
         Raises:
-            ConfigurationError: If it is not one of the last 2,000 of this local Archal.
+            ConfigurationError: If it is not one of the last 2,000 of this local Archal, or its target was removed.
             RuntimeError: If the local Archal does not run.
         """
         self._dispatch.redeliver(delivery.number)
+
+    def clear(self) -> None:
+        """Remove every target and forget the deliveries, whose numbers go on; hooks are state and stay."""
+        self._dispatch.clear()
 
     def __repr__(self) -> str:
         told = len(self._dispatch.targets())

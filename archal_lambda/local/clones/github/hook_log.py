@@ -64,7 +64,7 @@ def item_view(repo: Repo, one: HookDelivery) -> Json:
         "id": one.id,
         "guid": one.guid,
         "delivered_at": when(one.delivered_at),
-        "redelivery": one.redelivery,
+        "redelivery": one.attempt > 1,
         "duration": round(one.duration, 2),
         "status": _status(one),
         "status_code": one.status_code,
@@ -110,7 +110,7 @@ def send(clone: Clone, hook: Hook, message: Message, *, again: HookDelivery | No
             action=message.action,
             delivered_at=clone.state.now(),
             duration=result.seconds,
-            redelivery=again is not None,
+            attempt=job.attempt,
             status_code=result.status or 0,
             error=result.error,
             request_headers=headers,
@@ -120,8 +120,8 @@ def send(clone: Clone, hook: Hook, message: Message, *, again: HookDelivery | No
         )
         hook.deliveries = [*hook.deliveries[1 - _KEPT :], made]
 
-    guid = "" if again is None else again.guid
-    clone.outbox.send(message, address, done, delivery=guid)
+    guid, attempt = ("", 1) if again is None else (again.guid, again.attempt + 1)
+    clone.outbox.send(message, address, done, delivery=guid, attempt=attempt)
 
 
 def resend(clone: Clone, repo: Repo, hook: Hook, one: HookDelivery) -> None:

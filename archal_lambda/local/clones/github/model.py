@@ -114,7 +114,7 @@ class HookDelivery:
     action: str | None
     delivered_at: float
     duration: float  # seconds
-    redelivery: bool
+    attempt: int  # 1, and more for what was sent once more
     status_code: int  # 0 if there was no response
     error: str | None
     request_headers: tuple[tuple[str, str], ...]
