@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
+import signal
 import threading
 import time
 
@@ -28,7 +30,12 @@ def here():
 
 
 @pytest.fixture(scope="module")
-def world(here):
+def package():
+    return obtained(emulate.folder)
+
+
+@pytest.fixture(scope="module")
+def world(here, package):
     secret = "whsec_abc"
     seeds = {
         "stripe": {"webhooks": [{"url": here.url, "events": ["*"], "secret": secret}]},
@@ -37,7 +44,7 @@ def world(here):
     }
     clones = ["github", "stripe", "slack", "linear"]
     with LocalArchal(
-        clones=clones, emulated=["github"], seeds=seeds, emulate_path=obtained(emulate.folder)
+        clones=clones, emulated=["github"], seeds=seeds, emulate_path=package
     ) as running:
         yield running
 
@@ -230,3 +237,16 @@ def test_nothing_leaves_the_machine(archal):
     archal.webhooks.wait_idle()
     (delivery,) = archal.webhooks.deliveries[count:]
     assert delivery.error == "not a loopback address"
+
+
+def test_a_node_that_has_ended_has_nothing_to_tell(package):
+    """The session has failed, and a wait for its deliveries ends."""
+    before = set(emulate.children())
+    with LocalArchal(clones=["stripe"], emulate_path=package) as archal:
+        archal.webhooks.deliver_to(lambda *_: None)
+        customer(archal)
+        archal.webhooks.wait_idle()
+        (node,) = set(emulate.children()) - before
+        os.kill(node, signal.SIGKILL)
+        archal.webhooks.wait_idle()
+        assert len(archal.webhooks.deliveries) == 1

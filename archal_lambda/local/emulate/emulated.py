@@ -18,6 +18,7 @@ from archal_lambda.local.clones.kind import CloneKind, host_of
 from archal_lambda.local.clones.running import Running
 from archal_lambda.local.emulate import seeds
 from archal_lambda.local.emulate.paths import as_service
+from archal_lambda.local.emulate.process import EmulatorError
 from archal_lambda.local.emulate.shapes import refusal, spelled
 from archal_lambda.local.emulate.stripe import Guard
 from archal_lambda.local.emulate.telling import tell
@@ -210,7 +211,10 @@ class _Emulated(Running):
 
     async def settle(self) -> int:
         """See `Running.settle`."""
-        left: int = (await self._instance.ask("settle"))["left"]
+        try:
+            left: int = (await self._instance.ask("settle"))["left"]
+        except EmulatorError:  # it has ended, and tells nothing any more
+            return 0
         return left
 
     async def close(self) -> None:
