@@ -316,7 +316,8 @@ def test_nothing_is_sent_off_this_machine():
 def test_hooks_are_state(archal, github, here):
     """A reset drops them, a mark holds them, and a change tells of them without credentials."""
     mark = archal.snapshot()
-    made = hook(github, f"{here.url}?token=hidden")
+    url = here.url.replace("//", "//user:hidden@")
+    made = hook(github, f"{url}?token=hidden")
     archal.webhooks.wait_idle()
     (change,) = archal.diff(mark)
     assert change.kind == "hook"

@@ -1,6 +1,6 @@
-"""Which URLs are of this machine alone.
+"""Which URLs are of this machine alone, and how one is shown.
 
-This module owns that judgement. It must not ask anybody, DNS least of all.
+This module owns both. It must not ask anybody, DNS least of all.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["is_loopback"]
+__all__ = ["is_loopback", "shown_url"]
 
 
 def is_loopback(url: str) -> bool:
@@ -26,3 +26,12 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def shown_url(url: str) -> str:
+    """Spell a URL without query and credentials."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an invalid URL"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -10,9 +10,9 @@ import contextlib
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from archal_lambda.local.webhooks.carriers import UrlCarrier
+from archal_lambda.local.webhooks.loopback import shown_url
 from archal_lambda.local.webhooks.outgoing import Job
 from archal_lambda.local.webhooks.services import delivery_id
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from archal_lambda.local.webhooks.engine import Engine
     from archal_lambda.local.webhooks.outgoing import Hook, Message, Pairs, Result
 
-__all__ = ["Broadcast", "Done", "Outbox", "shown_url"]
+__all__ = ["Broadcast", "Done", "Outbox"]
 
 Done = Callable[["Job", "Pairs", "Result"], None]
 
@@ -76,12 +76,3 @@ class Outbox:
             done=finished,
         )
         self._engine.submit([job])
-
-
-def shown_url(url: str) -> str:
-    """Spell a URL without query and credentials."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an invalid URL"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

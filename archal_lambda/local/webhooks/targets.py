@@ -21,8 +21,7 @@ from archal_lambda.local.webhooks.carriers import (
     UrlCarrier,
 )
 from archal_lambda.local.webhooks.limits import NOT_LOOPBACK
-from archal_lambda.local.webhooks.loopback import is_loopback
-from archal_lambda.local.webhooks.outbox import shown_url
+from archal_lambda.local.webhooks.loopback import is_loopback, shown_url
 from archal_lambda.local.webhooks.outgoing import Carrier, Hook, Message
 
 __all__ = ["Target", "Wish", "make_target"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archal_lambda.local.clones.github.model import blob_sha, when
+from archal_lambda.local.webhooks.loopback import shown_url
 
 if TYPE_CHECKING:
     from archal_lambda.local.clones.github.model import Comment, Hook, Issue, Repo
@@ -83,7 +84,7 @@ def _comment(comment: Comment) -> Json:
 def _hook(hook: Hook) -> Json:
     return {
         # A query may hold a credential; so may a path, but hooks that are sent anything are on this machine.
-        "url": hook.url.partition("?")[0],
+        "url": shown_url(hook.url),
         "events": list(hook.events),
         "active": hook.active,
         "content_type": hook.content_type,
