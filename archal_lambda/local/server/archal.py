@@ -161,6 +161,9 @@ class LocalArchal(Steering, FaultMaker):
     def stop(self) -> None:
         """Stop the server, unless it is stopped already.
 
+        Webhooks that are queued are not sent. A handler that does not return within a second is left to its thread,
+        and a warning names it.
+
         Raises:
             RuntimeError: If a clone blocks the server's thread for more than 5 seconds.
         """
