@@ -24,9 +24,10 @@ FLOORS = [
     {"testing", "cli", "handlers"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# Beside the floors: what the stand-in may import of the package, facts of services, the rules of faults and the
-# shapes of events, and who may import it.
+# Beside the floors: what the stand-in may import of the package, facts of services, the rules of faults, the shapes of
+# events, a handler's context and what may be shown of secrets, and who may import it.
 LOCAL_IMPORTS = {
+    "core.secrets",
     "core.services",
     "errors",
     "faults.fault",
@@ -35,6 +36,7 @@ LOCAL_IMPORTS = {
     "lambda_events.events",
     "lambda_events.results",
     "lambda_events.values",
+    "testing.context",
 }
 LOCAL_USERS = {"cli", "testing"}
 

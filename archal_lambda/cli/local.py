@@ -19,7 +19,7 @@ from archal_lambda import Settings
 from archal_lambda.cli._faults import FaultText
 from archal_lambda.cli.command import run_command
 from archal_lambda.cli.env import as_text
-from archal_lambda.cli.options import read_upstreams, seed_option
+from archal_lambda.cli.options import read_secret, read_upstreams, seed_option
 from archal_lambda.local import LocalArchal
 
 if TYPE_CHECKING:
@@ -77,6 +77,19 @@ __all__ = ["invoke_locally", "local", "local_session", "request_line"]
     type=FaultText(),
     help="A fault to play, as 'github POST /repos/*/*/issues status=503 times=2'; may be repeated.",
 )
+@click.option(
+    "--deliver-to",
+    "deliver_to",
+    metavar="URL",
+    help="A loopback address to tell what happens in the clones, as webhooks.",
+)
+@click.option(
+    "--webhook-secret-env",
+    "webhook_secret",
+    metavar="NAME",
+    callback=read_secret,
+    help="The variable with the secret that these are signed with, instead of a random one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option("--list-routes", is_flag=True, help="Print what the clones have built, and end.")
 @click.option("--verbose", is_flag=True, help="Show the requests of CMD on stderr, too.")
@@ -91,6 +104,8 @@ def local(  # noqa: PLR0913 - one parameter for each option
     emulate_path: str | None,
     startup_delay: float,
     faults: tuple[Fault, ...],
+    deliver_to: str | None,
+    webhook_secret: str | None,
     command: tuple[str, ...],
     as_json: bool,
     list_routes: bool,
@@ -104,8 +119,14 @@ def local(  # noqa: PLR0913 - one parameter for each option
     With CMD, sets the variables for CMD alone, prints nothing, passes signals on to CMD and ends with its status, 128
     and the number if a signal ended it, 127 if it is not found.
     """
-    if command and as_json:
-        raise click.UsageError("--json is for programs that start no CMD")
+    shows_secret = deliver_to is not None and webhook_secret is None
+    wrong = {
+        "--json is for programs that start no CMD": command and as_json,
+        "with CMD, --deliver-to needs --webhook-secret-env": command and shows_secret,
+        "--webhook-secret-env needs --deliver-to": webhook_secret and deliver_to is None,
+    }
+    for words in (words for words, is_so in wrong.items() if is_so):
+        raise click.UsageError(words)
     shown = verbose or not command
     archal = LocalArchal(
         clones=clones,
@@ -119,10 +140,10 @@ def local(  # noqa: PLR0913 - one parameter for each option
     )
     for fault in faults:
         archal.fault(fault)
+    if deliver_to is not None:
+        archal.webhooks.deliver_to(deliver_to, secret=webhook_secret)
     if list_routes:
-        for clone, routes in archal.routes.items():
-            for method, path in routes:
-                click.echo(f"{clone}  {method:6} {path}")
+        _list_routes(archal)
         return 0
     if command:
         with archal:
@@ -135,22 +156,35 @@ def local(  # noqa: PLR0913 - one parameter for each option
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     with archal:
-        if as_json:
-            facts = {
-                "api_url": archal.api_url,
-                "runtime_url": archal.runtime_url,
-                "token": archal.token,
-                "session_id": archal.session_id,
-                "environ": archal.environ,
-            }
-            click.echo(json.dumps(facts))
-        else:
-            click.echo(
-                f"# The local Archal runs at {archal.api_url} until Ctrl-C. In another shell:"
-            )
-            click.echo(as_text(archal.environ, "shell"))
+        _say_ready(archal, as_json=as_json, shows_secret=shows_secret)
         stop.wait()
     return 0
+
+
+def _list_routes(archal: LocalArchal) -> None:
+    for clone, routes in archal.routes.items():
+        for method, path in routes:
+            click.echo(f"{clone}  {method:6} {path}")
+
+
+def _say_ready(archal: LocalArchal, *, as_json: bool, shows_secret: bool) -> None:
+    """Print what a program needs to know; the secret of webhooks is one of these where nobody chose it."""
+    if as_json:
+        facts: dict[str, object] = {
+            "api_url": archal.api_url,
+            "runtime_url": archal.runtime_url,
+            "token": archal.token,
+            "session_id": archal.session_id,
+            "environ": archal.environ,
+        }
+        if shows_secret:
+            facts["webhook_secret"] = archal.webhooks.secret
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"# The local Archal runs at {archal.api_url} until Ctrl-C. In another shell:")
+    click.echo(as_text(archal.environ, "shell"))
+    if shows_secret:
+        click.echo(f"# Webhooks are signed with {archal.webhooks.secret}")
 
 
 def request_line(record: RecordedRequest) -> str:

@@ -1,6 +1,6 @@
 """Options that several commands have.
 
-This module owns how a seed and a server are written on the command line. It must not load the local
+This module owns how a seed, a server and a secret are written on the command line. It must not load the local
 Archal, which judges both.
 """
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archal_lambda.core.settings import process_environ
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["check_seeds", "read_upstreams", "seed_option"]
+__all__ = ["check_seeds", "read_secret", "read_upstreams", "seed_option"]
 
 _FILES = frozenset({".json", ".yaml", ".yml"})
 
@@ -36,6 +38,18 @@ def check_seeds(seeds: dict[str, str | Path], *, on_local: bool) -> None:
     """Refuse seeds where there is no local Archal to plant them in."""
     if seeds and not on_local:
         raise click.UsageError("--seed needs --local")
+
+
+def read_secret(
+    _context: click.Context, _parameter: click.Parameter, name: str | None
+) -> str | None:
+    """Read the variable that an option names."""
+    if name is None:
+        return None
+    found = process_environ({}).get(name)
+    if not found:
+        raise click.BadParameter(f"the variable {name} is not set")
+    return found
 
 
 def read_upstreams(

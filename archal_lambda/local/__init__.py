@@ -24,6 +24,8 @@ try:
     from archal_lambda.local.server.fault_handles import FaultHandle
     from archal_lambda.local.server.records import RecordedHeaders, RecordedRequest, SeenByClone
     from archal_lambda.local.server.steering import ClockHandle
+    from archal_lambda.local.webhooks.delivery import Delivery
+    from archal_lambda.local.webhooks.desk import Webhooks, WebhookTarget
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in _EXTRA:
         raise
@@ -35,6 +37,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Change",
     "ClockHandle",
+    "Delivery",
     "FaultHandle",
     "LocalArchal",
     "Mark",
@@ -42,6 +45,8 @@ __all__ = [
     "RecordedRequest",
     "SeenByClone",
     "UnsupportedError",
+    "WebhookTarget",
+    "Webhooks",
 ]
 
 

@@ -212,7 +212,7 @@ def test_the_rate_limit_goes_back_with_the_state(archal, rest):
 def test_a_state_is_short_and_plain(archal):
     """Kinds in order, keys as people write them, and nothing but JSON; an object of short words."""
     state = archal.state("github")["github"]
-    assert list(state) == ["user", "repository", "issue", "comment", "label", "file"]
+    assert list(state) == ["user", "repository", "issue", "comment", "label", "file", "hook"]
     assert set(state["user"]) == {"testuser", "octocat"}
     assert set(state["issue"]) == {f"testuser/webshop#{number}" for number in (1, 2, 3)}
     assert state["issue"]["testuser/webshop#1"]["labels"] == ["bug", "area/checkout"]

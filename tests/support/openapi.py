@@ -53,6 +53,13 @@ class Contract:
         else:
             validator.validate(answer.json)
 
+    def check_webhook(self, event, action, payload):
+        """Raise ``jsonschema_rs.ValidationError`` if a payload is not as described."""
+        name = event if action is None else f"{event}-{action}"
+        found = self._document["x-webhooks"][name.replace("_", "-")]
+        content = found["post"]["requestBody"]["content"]["application/json"]
+        self._compiled(content["schema"]).validate(payload)
+
     def _validator(self, method, template, status):
         responses = self._document["paths"][template][method.lower()]["responses"]
         response = responses.get(str(status))
@@ -66,6 +73,9 @@ class Contract:
             if status >= 400 and "oneOf" in schema:
                 # Error schemas require nothing, so a body always matches more than one.
                 schema = {"anyOf": schema["oneOf"]}
+        return self._compiled(schema)
+
+    def _compiled(self, schema):
         defs = {}
         converted = self._convert(schema, defs)
         return jsonschema_rs.Draft202012Validator(

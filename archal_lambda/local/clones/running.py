@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from archal_lambda.local.webhooks.outbox import Outbox
+
 __all__ = ["Place", "Running", "SeedError", "StateOf", "UnsupportedError"]
 
 # Of each kind of object, such as `issue`, the objects as JSON has them, by what they are known by, such as
@@ -46,6 +48,7 @@ class Place:
         None  # what its kind's `read_seed` gave, where the seed is one of the user's own
     )
     clock: Callable[[], float]  # epoch seconds, of this clone alone
+    outbox: Outbox  # where it tells what happened
     failed: Callable[[str], None] = lambda _reason: (
         None
     )  # says that what the clone runs on has ended
@@ -75,6 +78,10 @@ class Running:
     async def state(self) -> StateOf:
         """Describe every object."""
         raise UnsupportedError("cannot show its state")
+
+    async def settle(self) -> int:
+        """Have told what happened before; count what is still to be told."""
+        return 0
 
     async def close(self) -> None:
         """Let go of what the clone holds."""

@@ -18,8 +18,10 @@ from archal_lambda.local.clones.kind import CloneKind, host_of
 from archal_lambda.local.clones.running import Running
 from archal_lambda.local.emulate import seeds
 from archal_lambda.local.emulate.paths import as_service, is_odd
+from archal_lambda.local.emulate.process import EmulatorError
 from archal_lambda.local.emulate.shapes import refusal, spelled
 from archal_lambda.local.emulate.stripe import Guard
+from archal_lambda.local.emulate.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from archal_lambda.local.clones.running import Place, StateOf
     from archal_lambda.local.emulate.forward import Answer, Forward
     from archal_lambda.local.emulate.process import Emulators, Instance
+    from archal_lambda.local.emulate.told import Told
 
 __all__ = ["emulated_kinds"]
 
@@ -170,7 +173,7 @@ class _Emulated(Running):
             "clear": () if place.seed == _DEFAULT else service.clear,
             "zero": {} if place.seed == _DEFAULT else service.zero,
         }
-        instance = await self._emulators.open(request, failed=place.failed)
+        instance = await self._emulators.open(request, failed=place.failed, told=self._hear)
         await self._forward.move(
             self._at(scheme="http", host=_HOST, port=instance.port), instance.key
         )
@@ -207,11 +210,22 @@ class _Emulated(Running):
             if items and not _HIDDEN.search(name)
         }
 
+    async def settle(self) -> int:
+        """See `Running.settle`."""
+        try:
+            left: int = (await self._instance.ask("settle"))["left"]
+        except EmulatorError:  # it has ended, and tells nothing any more
+            return 0
+        return left
+
     async def close(self) -> None:
         """End it."""
         await self._instance.forget(self._marks)
         await self._instance.close()
         await self._forward.close()
+
+    def _hear(self, instance: Instance, told: Told) -> None:
+        tell(self._service.name, instance, told, self._place.outbox)
 
     def _by_name(self, items: list[dict[str, object]]) -> dict[str, object]:
         named: dict[str, object] = {}

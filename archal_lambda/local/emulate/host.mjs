@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
+import { catchAll, listen, prepare, sent, within } from "./webhooks.mjs";
+
 const dist = join(process.argv[2], "dist");
 const TRIES = 20;
 const SHOWN = 300;
@@ -16,10 +18,11 @@ const SHOWN = 300;
 const KEY = randomBytes(16).toString("hex");
 
 console.log = console.info = console.debug = console.error; // stdout is for the answers
-process.on("unhandledRejection", (reason) => console.error(reason)); // such as a webhook that nobody takes
+process.on("unhandledRejection", (reason) => console.error(reason));
 process.stdout.on("error", () => process.exit(0));
 
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+catchAll(say);
 
 const { createEmulator } = await import(pathToFileURL(join(dist, "api.js")));
 const source = await readFile(join(dist, "api.js"), "utf8");
@@ -39,9 +42,15 @@ async function watch(service) {
   plugin.register = function (app, store, webhooks, baseUrl, tokens) {
     // Every service is given GitHub's limit of 5,000 requests an hour, in GitHub's words.
     if (service !== "github") app.middleware.pop();
-    app.use("*", (c, next) => (c.req.header("x-archal-emulator-key") === KEY ? next() : c.json({}, 403)));
-    parts = { app, store, webhooks, tokens };
-    return register.call(this, app, store, webhooks, baseUrl, tokens);
+    const place = { service, number: 0 };
+    app.use("*", (c, next) =>
+      c.req.header("x-archal-emulator-key") === KEY ? within(place, next) : c.json({}, 403),
+    );
+    parts = { app, store, webhooks, tokens, place };
+    prepare(place, store, webhooks);
+    const made = register.call(this, app, store, webhooks, baseUrl, tokens);
+    listen(place, store, webhooks, say);
+    return made;
   };
   plugin.seed = function (store, baseUrl) {
     seed.call(this, store, baseUrl);
@@ -78,7 +87,8 @@ async function open({ service, baseUrl, seed, clear, zero }) {
       const emulator = await createEmulator({ service, port, hostname: "127.0.0.1", baseUrl, seed });
       const { app } = parts;
       app.notFound((c) => c.json({}, 501, { "x-archal-local": "not-implemented" }));
-      instances.set(++last, { emulator, ...parts });
+      parts.place.number = ++last;
+      instances.set(last, { emulator, ...parts });
       return { instance: last, port, key: KEY };
     } catch (error) {
       if (error.code !== "EADDRINUSE" || left === 0) throw error;
@@ -108,6 +118,10 @@ const tasks = {
     webhooks.clear();
     for (const subscription of taken.webhooks) webhooks.register(subscription);
   },
+  // What was told before is on its way when this is answered.
+  settle({ instance }) {
+    return { left: instances.get(instance).place.busy };
+  },
   forget({ marks: gone }) {
     for (const mark of gone) marks.delete(mark);
   },
@@ -122,6 +136,7 @@ let turn = Promise.resolve();
 createInterface({ input: process.stdin, terminal: false })
   .on("line", (line) => {
     const { id, task, ...request } = JSON.parse(line);
+    if (task === "sent") return sent(request); // whoever waits may be in the way of a turn
     turn = turn
       .then(() => tasks[task](request))
       .then((done) => say({ id, done: done ?? null }))

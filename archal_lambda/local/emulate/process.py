@@ -20,6 +20,7 @@ import msgspec
 
 from archal_lambda.local.emulate import node
 from archal_lambda.local.emulate.environment import for_node
+from archal_lambda.local.emulate.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,10 +37,11 @@ class EmulatorError(Exception):
     """An emulator did not do what it was asked; the words say why."""
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    id: int
+class _Line(msgspec.Struct, frozen=True):
+    id: int = 0
     done: Any = None
     error: str | None = None
+    told: Told | None = None
 
 
 class _Made(msgspec.Struct, frozen=True):
@@ -51,12 +53,28 @@ class _Made(msgspec.Struct, frozen=True):
 class Instance:
     """One emulator that listens, until `close`."""
 
-    def __init__(self, process: _Node, made: _Made, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        process: _Node,
+        made: _Made,
+        failed: Callable[[str], None],
+        told: Callable[[Instance, Told], None],
+    ) -> None:
         self._process = process
         self._number = made.instance
         self.port = made.port  # on 127.0.0.1
         self.key = made.key  # without which it answers nobody
         self.failed = failed
+        self._told = told
+
+    def hear(self, told: Told) -> None:
+        """Pass on what is told, if this one tells it."""
+        if told.instance == self._number:
+            self._told(self, told)
+
+    def sent(self, number: int, status: int | None, error: str | None) -> None:
+        """Say what came of a delivery."""
+        self._process.say(task="sent", send=number, status=status, error=error)
 
     async def ask(self, task: str, **more: object) -> Any:  # noqa: ANN401 - as each task has it
         """Have something done with it."""
@@ -90,14 +108,18 @@ class Emulators:
         return self._tools
 
     async def open(
-        self, request: Mapping[str, object], *, failed: Callable[[str], None]
+        self,
+        request: Mapping[str, object],
+        *,
+        failed: Callable[[str], None],
+        told: Callable[[Instance, Told], None],
     ) -> Instance:
-        """Make an emulator; `failed` is told why if the process ends before it is closed."""
+        """Make an emulator; `failed` is told why if the process ends before it is closed, `told` what it tells."""
         process = await self._running()
         made = await process.ask("open", **request)
         if process.ended is not None:  # before anybody could be told
             raise EmulatorError(process.ended)
-        instance = Instance(process, msgspec.convert(made, _Made), failed)
+        instance = Instance(process, msgspec.convert(made, _Made), failed, told)
         process.instances.add(instance)
         return instance
 
@@ -182,6 +204,11 @@ class _Node:
         stdin.write(msgspec.json.encode({"id": number, "task": task, **request}) + b"\n")
         return await self._waiting[number]
 
+    def say(self, **request: object) -> None:
+        """Say something that has no answer, to whoever still listens."""
+        if self.ended is None and self._process.stdin is not None:
+            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+
     async def close(self) -> None:
         """End it."""
         self.instances.clear()
@@ -208,7 +235,11 @@ class _Node:
     async def _read(self) -> None:
         try:
             while line := await self._line():
-                answer = msgspec.json.decode(line, type=_Answer)
+                answer = msgspec.json.decode(line, type=_Line)
+                if answer.told is not None:
+                    for instance in list(self.instances):
+                        instance.hear(answer.told)
+                    continue
                 waiting = self._waiting.pop(answer.id)
                 if waiting.done():  # whoever asked has gone
                     continue

@@ -28,6 +28,8 @@ from archal_lambda.local.server.steering import Steering
 from archal_lambda.local.server.thread import HOST, ServerThread, listen
 from archal_lambda.local.server.wiring import Wishes, assemble
 from archal_lambda.local.server.world import World
+from archal_lambda.local.webhooks.desk import Webhooks
+from archal_lambda.local.webhooks.dispatch import Dispatch
 
 __all__ = ["LocalArchal"]
 
@@ -107,6 +109,8 @@ class LocalArchal(Steering, FaultMaker):
         self._on_request = on_request
         self._token, self._other_token = _new_token(), _new_token()
         self._log = RequestLog()
+        self._dispatch = Dispatch(self._clones)
+        self._webhooks = Webhooks(self._dispatch)
         self._thread: ServerThread | None = None
         self._keeper: Keeper | None = None
         self._world: World | None = None
@@ -130,6 +134,7 @@ class LocalArchal(Steering, FaultMaker):
             self._emulators.prepare()  # here, where npm may take its time
         sock = listen(self._port)
         origin = f"http://{HOST}:{sock.getsockname()[1]}"
+        self._dispatch.start()
         try:
             parts = assemble(self._wishes(origin))
             thread = ServerThread(
@@ -145,6 +150,7 @@ class LocalArchal(Steering, FaultMaker):
             raise
         self._origin, self._session_id, self._thread = origin, parts.ready.id, thread
         self._keeper, self._world = parts.keeper, parts.world
+        self._dispatch.begin(parts.ready.id, lambda: thread.call(parts.world.settle()))
         try:
             thread.call(parts.world.begin(parts.ready))
         except BaseException:
@@ -155,11 +161,15 @@ class LocalArchal(Steering, FaultMaker):
     def stop(self) -> None:
         """Stop the server, unless it is stopped already.
 
+        Webhooks that are queued are not sent. A handler that does not return within a second is left to its thread,
+        and a warning names it.
+
         Raises:
             RuntimeError: If a clone blocks the server's thread for more than 5 seconds.
         """
         thread, self._thread = self._thread, None
         self._keeper = None
+        self._dispatch.close()
         if thread is not None:
             thread.stop()
 
@@ -197,6 +207,11 @@ class LocalArchal(Steering, FaultMaker):
     def requests(self) -> tuple[RecordedRequest, ...]:
         """The last 1,000 requests in order, including control-plane calls, without secrets."""
         return self._log.snapshot()
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What the clones tell, and to whom."""
+        return self._webhooks
 
     @property
     def environ(self) -> dict[str, str]:
@@ -272,6 +287,7 @@ class LocalArchal(Steering, FaultMaker):
             startup_delay=self._startup_delay,
             clock=self._clock,
             faults=self._faults,
+            dispatch=self._dispatch,
             on_record=self._record,
         )
 

@@ -86,6 +86,7 @@ class Keeper:
                         if clone is not None:  # one that has not begun is as its seed has it
                             self.world.clock_of(session.id, name).ahead = 0.0
                             await clone.reset()
+                            self.world.forget_pending(session.id, name)
                 except Exception as error:  # noqa: BLE001 - it is raised when all have been asked
                     failures.append(error)
         if failures:
@@ -120,6 +121,7 @@ class Keeper:
                     clone = await self.world.clone(session, name)
                     self.world.clock_of(session.id, name).ahead = part.ahead
                     await clone.restore(part.copy)
+                    self.world.forget_pending(session.id, name)
 
     async def diff(self, session: Session, mark: Mark) -> list[Change]:
         """List what has changed since a mark."""

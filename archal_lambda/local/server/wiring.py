@@ -20,6 +20,7 @@ from archal_lambda.local.server.records import Redactor
 from archal_lambda.local.server.sessions import MAX_TTL, Session, SessionStore
 from archal_lambda.local.server.traffic import Traffic
 from archal_lambda.local.server.world import World
+from archal_lambda.local.webhooks.handles import webhook_handles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from archal_lambda.faults.rules import FaultRules
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.server.records import RecordedRequest
+    from archal_lambda.local.webhooks.dispatch import Dispatch
 
 __all__ = ["Parts", "Wishes", "assemble"]
 
@@ -42,6 +44,7 @@ class Wishes(NamedTuple):
     clock: Callable[[], float]
     faults: FaultRules
     on_record: Callable[[RecordedRequest], None]
+    dispatch: Dispatch
 
 
 class Parts(NamedTuple):
@@ -60,7 +63,9 @@ def assemble(wishes: Wishes) -> Parts:
     redactor = Redactor(users)
     traffic = Traffic(redactor, users)
     store = SessionStore(startup_delay=wishes.startup_delay)
-    world = World(origin=wishes.origin, store=store, kinds=kinds, clock=clock)
+    world = World(
+        origin=wishes.origin, store=store, kinds=kinds, clock=clock, dispatch=wishes.dispatch
+    )
     player = FaultPlayer(wishes.faults)
     proxy = Proxy(
         users=users,
@@ -81,6 +86,7 @@ def assemble(wishes: Wishes) -> Parts:
         *state_handles(keeper, ready.id),
         *fault_handles(wishes.faults, kinds),
         *page_handles(traffic),
+        *webhook_handles(wishes.dispatch),
     ]
     front = FrontDoor(
         control=control,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archal_lambda.local.clones.kind import CloneKind
     from archal_lambda.local.clones.running import Running
     from archal_lambda.local.server.sessions import Session, SessionStore
+    from archal_lambda.local.webhooks.dispatch import Dispatch
 
 __all__ = ["CloneClock", "World"]
 
@@ -51,7 +52,9 @@ class World:
         store: SessionStore,
         kinds: Mapping[str, CloneKind],
         clock: Callable[[], float],
+        dispatch: Dispatch,
     ) -> None:
+        self._dispatch = dispatch
         self._origin = origin
         self._store = store
         self._kinds = kinds
@@ -122,6 +125,7 @@ class World:
                 seed=session.seeds[name],
                 document=self._kinds[name].custom.get(session.seeds[name]),
                 clock=self.clock_of(session.id, name),
+                outbox=self._dispatch.outbox(session.id, name),
                 failed=lambda reason: self._store.fail(session, reason, now=self._clock()),
             )
             task = clones.setdefault(name, asyncio.ensure_future(self._kinds[name].start(place)))
@@ -136,11 +140,22 @@ class World:
         task = self._running.get(session_id, {}).get(name)
         return None if task is None else await asyncio.shield(task)
 
+    async def settle(self) -> int:
+        """Have every clone told what happened; count what is still to be told."""
+        tasks = [task for clones in self._running.values() for task in clones.values()]
+        running = [task.result() for task in tasks if task.done() and not task.exception()]
+        return sum([await clone.settle() for clone in running])
+
+    def forget_pending(self, session_id: str, clone: str) -> None:
+        """Let nothing be delivered that a clone told before now, and that is not under way."""
+        self._dispatch.drop(session_id, clone)
+
     async def end(self, session_id: str) -> None:
         """Close the clones of a session that has ended, and forget their state."""
         for key in [key for key in self._clocks if key[0] == session_id]:
             del self._clocks[key]
         for name, task in self._running.pop(session_id, {}).items():
+            self.forget_pending(session_id, name)
             with contextlib.suppress(Exception):  # one that did not start has nothing to close
                 clone = await task
                 try:

@@ -1,4 +1,4 @@
-"""A stateful GitHub clone: users, repositories, issues, comments, labels and file contents.
+"""A stateful GitHub clone: users, repositories, issues, comments, labels, file contents and hooks.
 
 This package owns GitHub's REST behaviour as published at docs.github.com/rest and described by GitHub's own OpenAPI
 document, against which its responses are tested. Its breadth is frozen: what it serves is what is there, and the rest
@@ -11,7 +11,15 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
-from archal_lambda.local.clones.github import contents, issues, labels, repos
+from archal_lambda.local.clones.github import (
+    comments,
+    contents,
+    deliveries,
+    hooks,
+    issues,
+    labels,
+    repos,
+)
 from archal_lambda.local.clones.github.call import Clone
 from archal_lambda.local.clones.github.http import create_router, rate_limited, routes_of
 from archal_lambda.local.clones.github.inventory import describe
@@ -29,7 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "SEEDS", "rate_limited", "read_seed", "start"]
 
-_TABLES = (repos.ROUTES, issues.ROUTES, labels.ROUTES, contents.ROUTES)
+# The order counts: the path of all comments must come before that of one issue.
+_TABLES = (
+    repos.ROUTES,
+    comments.ROUTES,
+    issues.ROUTES,
+    labels.ROUTES,
+    contents.ROUTES,
+    hooks.ROUTES,
+    deliveries.ROUTES,
+)
 _RESOURCES = [entry for table in _TABLES for entry in table]
 ROUTES = routes_of(_RESOURCES)  # method and path template of each operation
 
@@ -68,7 +85,7 @@ class _GitHub(Running):
 
 async def start(place: Place) -> Running:
     """Start one clone with a state of its own."""
-    clone = Clone(state=State(clock=place.clock), base_url=place.base_url)
+    clone = Clone(state=State(clock=place.clock), base_url=place.base_url, outbox=place.outbox)
     document = place.document if isinstance(place.document, Document) else named(place.seed)
     plant(clone.state, document)
     return _GitHub(clone, create_router(clone, _RESOURCES))

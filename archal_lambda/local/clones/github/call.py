@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from archal_lambda.local.clones.github.model import Issue, Repo
     from archal_lambda.local.clones.github.state import State
     from archal_lambda.local.clones.github.views import Json
+    from archal_lambda.local.webhooks.outbox import Outbox
 
 __all__ = [
     "Call",
@@ -208,6 +209,7 @@ class Clone:
 
     state: State  # replaced as a whole when the clone goes back to another
     base_url: str  # what URLs in bodies begin with
+    outbox: Outbox  # where what happens is told
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
+from archal_lambda.local.clones.github import events
 from archal_lambda.local.clones.github.call import (
     Call,
     GitHubError,
@@ -22,6 +23,7 @@ from archal_lambda.local.clones.github.call import (
     json_response,
     not_found,
 )
+from archal_lambda.local.clones.github.commits import commit_view
 from archal_lambda.local.clones.github.http import Resource
 from archal_lambda.local.clones.github.model import Signature, blob_sha, tree_sha, when
 from archal_lambda.local.clones.github.views import Json, repo_url
@@ -89,7 +91,7 @@ def _put_contents(call: Call) -> Response:
     made = _commit(call, repo, path, content, body)
     view = {
         "content": _entry_view(call.base, repo, path),
-        "commit": _commit_view(call.base, repo, made),
+        "commit": commit_view(call.base, repo, made),
     }
     return json_response(view, status=200 if existed else 201)
 
@@ -102,7 +104,7 @@ def _delete_contents(call: Call) -> Response:
         raise not_found()
     _check(repo, path, body, needs_sha=True)
     made = _commit(call, repo, path, None, body)
-    return json_response({"content": None, "commit": _commit_view(call.base, repo, made)})
+    return json_response({"content": None, "commit": commit_view(call.base, repo, made)})
 
 
 def _delete_body(call: Call) -> _ContentBody:
@@ -151,7 +153,8 @@ def _decoded(content: str) -> bytes:
 
 def _commit(call: Call, repo: Repo, path: str, content: bytes | None, body: _ContentBody) -> Commit:
     author = body.author or body.committer
-    return call.state.commit(
+    change = "removed" if content is None else "modified" if path in repo.files else "added"
+    made = call.state.commit(
         repo,
         path,
         content,
@@ -159,6 +162,8 @@ def _commit(call: Call, repo: Repo, path: str, content: bytes | None, body: _Con
         author=None if author is None else _signature(call, author),
         committer=None if body.committer is None else _signature(call, body.committer),
     )
+    events.of_push(call, repo, made, change, path)
+    return made
 
 
 def _signature(call: Call, person: _Person) -> Signature:
@@ -218,34 +223,6 @@ def _directory_view(base: str, repo: Repo, path: str) -> list[Json]:
     return [
         _entry_view(base, repo, prefix + name, kind=children[name]) for name in sorted(children)
     ]
-
-
-def _commit_view(base: str, repo: Repo, made: Commit) -> Json:
-    """Render the `commit` part of a `file-commit`."""
-    home = repo_url(base, repo)
-    web = f"{base}/{repo.full_name}/commit"
-    parents: list[Json] = []
-    if made.parent is not None:
-        url = f"{home}/git/commits/{made.parent}"
-        parents = [{"sha": made.parent, "url": url, "html_url": f"{web}/{made.parent}"}]
-    return {
-        "sha": made.sha,
-        "node_id": f"C_{made.sha}",
-        "url": f"{home}/git/commits/{made.sha}",
-        "html_url": f"{web}/{made.sha}",
-        "author": made.author,
-        "committer": made.committer,
-        "message": made.message,
-        "tree": {"sha": made.tree, "url": f"{home}/git/trees/{made.tree}"},
-        "parents": parents,
-        "verification": {
-            "verified": False,
-            "reason": "unsigned",
-            "signature": None,
-            "payload": None,
-            "verified_at": None,
-        },
-    }
 
 
 ROUTES = (

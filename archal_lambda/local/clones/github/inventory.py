@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archal_lambda.local.clones.github.model import blob_sha, when
+from archal_lambda.local.webhooks.loopback import shown_url
 
 if TYPE_CHECKING:
-    from archal_lambda.local.clones.github.model import Comment, Issue, Repo
+    from archal_lambda.local.clones.github.model import Comment, Hook, Issue, Repo
     from archal_lambda.local.clones.github.state import State
     from archal_lambda.local.clones.github.views import Json
 
@@ -24,7 +25,7 @@ def describe(state: State) -> dict[str, Json]:
     """Give the objects by kind and key, such as `issue` and `testuser/webshop#1`."""
     users: Json = {one.login: {"created_at": when(one.created_at)} for one in state.users.values()}
     found: dict[str, Json] = {"user": users}
-    kinds = ("repository", "issue", "comment", "label", "file")
+    kinds = ("repository", "issue", "comment", "label", "file", "hook")
     found |= {kind: {} for kind in kinds}
     for repo in state.repos.values():
         name = repo.full_name
@@ -40,6 +41,7 @@ def describe(state: State) -> dict[str, Json]:
             for one in repo.labels.values()
         }
         found["file"] |= {f"{name}:{path}": _file(data) for path, data in repo.files.items()}
+        found["hook"] |= {f"{name}:{one.id}": _hook(one) for one in repo.hooks.values()}
     return found
 
 
@@ -76,6 +78,17 @@ def _comment(comment: Comment) -> Json:
         "body": comment.body,
         "author": comment.author.login,
         "created_at": when(comment.created_at),
+    }
+
+
+def _hook(hook: Hook) -> Json:
+    return {
+        # A query may hold a credential; so may a path, but hooks that are sent anything are on this machine.
+        "url": shown_url(hook.url),
+        "events": list(hook.events),
+        "active": hook.active,
+        "content_type": hook.content_type,
+        "signed": hook.secret is not None,
     }
 
 

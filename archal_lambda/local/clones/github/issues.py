@@ -1,4 +1,4 @@
-"""Operations on issues and their comments (GitHub docs, rest/issues/issues and rest/issues/comments).
+"""Operations on issues (GitHub docs, rest/issues/issues).
 
 This module owns their rules. It must not render or route.
 """
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github import events, views
 from archal_lambda.local.clones.github.call import (
     Call,
     GitHubError,
     LabelName,
     json_response,
     label_names,
-    no_content,
-    not_found,
     validation_failed,
 )
 from archal_lambda.local.clones.github.http import Resource
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from archal_lambda.local.clones.github.model import Comment, Issue, Repo
+    from archal_lambda.local.clones.github.model import Issue, Repo
 
 __all__ = ["ROUTES"]
 
@@ -72,7 +70,8 @@ def _create_issue(call: Call) -> Response:
     _check_milestone(body)
     text = None if body.body is msgspec.UNSET else body.body
     issue = call.state.add_issue(repo, call.state.viewer, title=title, body=text)
-    _set_labels_and_assignees(call, repo, issue, body)
+    with events.of_issue(call, repo, issue, opened=True):
+        _set_labels_and_assignees(call, repo, issue, body)
     return call.created(views.issue(call.base, repo, issue))
 
 
@@ -88,14 +87,15 @@ def _patch_issue(call: Call) -> Response:
     title = _title(body)
     state, reason = _next_state(issue, body)
     _check_milestone(body)
-    _set_labels_and_assignees(call, repo, issue, body)
-    issue.title = title or issue.title
-    issue.body = issue.body if body.body is msgspec.UNSET else body.body
-    issue.updated_at = call.state.now()
-    if state != issue.state:
-        issue.closed_at = call.state.now() if state == "closed" else None
-        issue.closed_by = call.state.viewer if state == "closed" else None
-    issue.state, issue.state_reason = state, reason
+    with events.of_issue(call, repo, issue):
+        _set_labels_and_assignees(call, repo, issue, body)
+        issue.title = title or issue.title
+        issue.body = issue.body if body.body is msgspec.UNSET else body.body
+        issue.updated_at = call.state.now()
+        if state != issue.state:
+            issue.closed_at = call.state.now() if state == "closed" else None
+            issue.closed_by = call.state.viewer if state == "closed" else None
+        issue.state, issue.state_reason = state, reason
     return json_response(views.issue(call.base, repo, issue))
 
 
@@ -182,75 +182,7 @@ def _sort_key(call: Call, repo: Repo) -> Callable[[Issue], tuple[float, int]]:
     return lambda issue: (issue.created_at, issue.number)
 
 
-class _CommentBody(msgspec.Struct, frozen=True):
-    """Body of creating and changing a comment."""
-
-    body: str | None = None
-
-
-def _list_issue_comments(call: Call) -> Response:
-    repo = call.repo()
-    comments = repo.comments_of(call.issue(repo))
-    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
-
-
-def _list_repo_comments(call: Call) -> Response:
-    repo = call.repo()
-    comments = list(repo.comments.values())
-    return call.page(comments, lambda comment: views.comment(call.base, repo, comment))
-
-
-def _create_comment(call: Call) -> Response:
-    repo = call.repo(write=True)
-    issue = call.issue(repo)
-    comment = call.state.add_comment(repo, issue, call.state.viewer, _comment_text(call))
-    return call.created(views.comment(call.base, repo, comment))
-
-
-def _get_comment(call: Call) -> Response:
-    repo = call.repo()
-    return json_response(views.comment(call.base, repo, _find_comment(call, repo)))
-
-
-def _patch_comment(call: Call) -> Response:
-    repo = call.repo(write=True)
-    comment = _find_comment(call, repo)
-    comment.body = _comment_text(call)
-    comment.updated_at = call.state.now()
-    return json_response(views.comment(call.base, repo, comment))
-
-
-def _delete_comment(call: Call) -> Response:
-    repo = call.repo(write=True)
-    del repo.comments[_find_comment(call, repo).id]
-    return no_content()
-
-
-def _find_comment(call: Call, repo: Repo) -> Comment:
-    comment = repo.comments.get(call.number("id"))
-    if comment is None:
-        raise not_found()
-    return comment
-
-
-def _comment_text(call: Call) -> str:
-    text = call.decode(_CommentBody).body
-    if text is None or not text.strip():
-        raise validation_failed("IssueComment", "body", "missing_field")
-    return text
-
-
-# The order counts: the path of all comments must come before that of one issue.
 ROUTES = (
-    Resource(path="/repos/{owner}/{repo}/issues/comments", handlers={"GET": _list_repo_comments}),
-    Resource(
-        path="/repos/{owner}/{repo}/issues/comments/{id}",
-        handlers={"GET": _get_comment, "PATCH": _patch_comment, "DELETE": _delete_comment},
-    ),
-    Resource(
-        path="/repos/{owner}/{repo}/issues/{number}/comments",
-        handlers={"GET": _list_issue_comments, "POST": _create_comment},
-    ),
     Resource(
         path="/repos/{owner}/{repo}/issues",
         handlers={"GET": _list_issues, "POST": _create_issue},

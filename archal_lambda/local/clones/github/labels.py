@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github import events, views
 from archal_lambda.local.clones.github.call import (
     Call,
     GitHubError,
@@ -63,6 +63,7 @@ def _create_label(call: Call) -> Response:
     _check_color(body)
     label = call.state.add_label(repo, body.name)
     _apply(label, body)
+    events.of_label(call, repo, label, "created")
     return call.created(views.label(call.base, repo, label))
 
 
@@ -79,10 +80,12 @@ def _patch_label(call: Call) -> Response:
     name = body.new_name or body.name or label.name
     if repo.labels.get(name.lower(), label) is not label:
         raise validation_failed("Label", "name", "already_exists")
+    before = (label.name, label.color, label.description)
     del repo.labels[label.name.lower()]
     label.name = name
     repo.labels[name.lower()] = label
     _apply(label, body)
+    events.of_label(call, repo, label, "edited", before=before)
     return json_response(views.label(call.base, repo, label))
 
 
@@ -92,6 +95,7 @@ def _delete_label(call: Call) -> Response:
     del repo.labels[label.name.lower()]
     for issue in repo.issues.values():
         issue.labels = [kept for kept in issue.labels if kept is not label]
+    events.of_label(call, repo, label, "deleted")
     return no_content()
 
 
@@ -104,23 +108,30 @@ def _list_issue_labels(call: Call) -> Response:
 def _add_issue_labels(call: Call) -> Response:
     repo = call.repo(write=True)
     issue = call.issue(repo)
-    added = call.state.labels_named(repo, _body_names(call))
-    issue.labels += [label for label in added if label not in issue.labels]
-    return _changed(call, repo, issue)
+    names = _body_names(call)
+    with events.of_issue(call, repo, issue):
+        added = call.state.labels_named(repo, names)
+        issue.labels = issue.labels + [label for label in added if label not in issue.labels]
+        issue.updated_at = call.state.now()
+    return _listed(call, repo, issue)
 
 
 def _set_issue_labels(call: Call) -> Response:
     repo = call.repo(write=True)
     issue = call.issue(repo)
-    issue.labels = call.state.labels_named(repo, _body_names(call))
-    return _changed(call, repo, issue)
+    names = _body_names(call)
+    with events.of_issue(call, repo, issue):
+        issue.labels = call.state.labels_named(repo, names)
+        issue.updated_at = call.state.now()
+    return _listed(call, repo, issue)
 
 
 def _clear_issue_labels(call: Call) -> Response:
     repo = call.repo(write=True)
     issue = call.issue(repo)
-    issue.labels = []
-    issue.updated_at = call.state.now()
+    with events.of_issue(call, repo, issue):
+        issue.labels = []
+        issue.updated_at = call.state.now()
     return no_content()
 
 
@@ -131,12 +142,13 @@ def _remove_issue_label(call: Call) -> Response:
     kept = [label for label in issue.labels if label.name.lower() != wanted]
     if len(kept) == len(issue.labels):
         raise GitHubError(404, "Label does not exist")
-    issue.labels = kept
-    return _changed(call, repo, issue)
+    with events.of_issue(call, repo, issue):
+        issue.labels = kept
+        issue.updated_at = call.state.now()
+    return _listed(call, repo, issue)
 
 
-def _changed(call: Call, repo: Repo, issue: Issue) -> Response:
-    issue.updated_at = call.state.now()
+def _listed(call: Call, repo: Repo, issue: Issue) -> Response:
     return json_response([views.label(call.base, repo, label) for label in issue.labels])
 
 

@@ -13,6 +13,8 @@ import hashlib
 __all__ = [
     "Comment",
     "Commit",
+    "Hook",
+    "HookDelivery",
     "Issue",
     "Label",
     "Repo",
@@ -102,6 +104,41 @@ class Commit:
     committer: Signature
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HookDelivery:
+    """One attempt to deliver an event to a hook."""
+
+    id: int
+    guid: str  # the same for each attempt
+    event: str
+    action: str | None
+    delivered_at: float
+    duration: float  # seconds
+    attempt: int  # 1, and more for what was sent once more
+    status_code: int  # 0 if there was no response
+    error: str | None
+    request_headers: tuple[tuple[str, str], ...]
+    payload: bytes
+    response_headers: tuple[tuple[str, str], ...]
+    response_body: str
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Hook:
+    """A webhook of a repository."""
+
+    id: int
+    url: str = dataclasses.field(repr=False)
+    secret: str | None = dataclasses.field(repr=False)
+    content_type: str
+    insecure_ssl: str
+    events: list[str]
+    active: bool
+    created_at: float
+    updated_at: float
+    deliveries: list[HookDelivery] = dataclasses.field(default_factory=list[HookDelivery])
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Repo:
     """A repository with one branch."""
@@ -126,6 +163,7 @@ class Repo:
     issues: dict[int, Issue] = dataclasses.field(default_factory=dict[int, Issue])
     comments: dict[int, Comment] = dataclasses.field(default_factory=dict[int, Comment])
     files: dict[str, bytes] = dataclasses.field(default_factory=dict[str, bytes])
+    hooks: dict[int, Hook] = dataclasses.field(default_factory=dict[int, Hook])
     head: Commit | None = None
 
     @property

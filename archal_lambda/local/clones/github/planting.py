@@ -10,6 +10,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from archal_lambda.local.clones.github import seeds
+from archal_lambda.local.clones.github.hook_seeds import plant_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,6 +197,7 @@ def _plant_repository(state: State, seed: RepositorySeed) -> Repo:
         made = repo.labels.get(label.name.lower()) or state.add_label(repo, label.name)
         made.name, made.color = label.name, label.color.lower()
         made.description = label.description
+    plant_hooks(state, repo, seed.hooks)
     return repo
 
 

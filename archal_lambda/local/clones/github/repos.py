@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.clones.github import views
+from archal_lambda.local.clones.github import events, views
 from archal_lambda.local.clones.github.call import (
     Call,
     json_response,
@@ -105,9 +105,11 @@ def _create_repo(call: Call) -> Response:
     name = _free_name(call, owner, body.name, refusal="Repository creation failed.")
     repo = call.state.add_repo(owner, name)
     _apply(repo, body)
+    events.of_repository(call, repo, "created")
     if body.auto_init:
         readme = f"# {repo.name}\n" + (f"{repo.description}\n" if repo.description else "")
-        call.state.commit(repo, "README.md", readme.encode(), message="Initial commit")
+        made = call.state.commit(repo, "README.md", readme.encode(), message="Initial commit")
+        events.of_push(call, repo, made, "added", "README.md")
     return call.created(views.full_repo(call.base, repo))
 
 
@@ -123,20 +125,24 @@ def _patch_repo(call: Call) -> Response:
         raise validation_failed("Repository", "default_branch", "invalid")
     if body.visibility not in {None, "public", "private"}:
         raise validation_failed("Repository", "visibility", "invalid")
-    if body.name and body.name.lower() != repo.name.lower():
-        call.state.rename_repo(repo, _free_name(call, repo.owner, body.name))
-    elif body.name:
-        call.state.rename_repo(repo, body.name)
-    _apply(repo, body)
-    if body.visibility is not None:
-        repo.private = body.visibility == "private"
-    repo.updated_at = call.state.now()
+    name = body.name
+    if name and name.lower() != repo.name.lower():
+        name = _free_name(call, repo.owner, name)
+    with events.of_repository_changes(call, repo):
+        if name:
+            call.state.rename_repo(repo, name)
+        _apply(repo, body)
+        if body.visibility is not None:
+            repo.private = body.visibility == "private"
+        repo.updated_at = call.state.now()
     return json_response(views.full_repo(call.base, repo))
 
 
 def _delete_repo(call: Call) -> Response:
     # Unlike other changes this one is allowed on an archived repository.
-    del call.state.repos[call.repo().full_name.lower()]
+    repo = call.repo()
+    del call.state.repos[repo.full_name.lower()]
+    events.of_repository(call, repo, "deleted")
     return no_content()
 
 

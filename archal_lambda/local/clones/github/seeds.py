@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 
+from archal_lambda.local.clones.github.hook_seeds import HookSeed, mistake
 from archal_lambda.local.clones.github.state import DEFAULT_LABELS, LABEL_COLOR, LOGIN
 from archal_lambda.local.clones.running import SeedError
 
@@ -91,6 +92,7 @@ class RepositorySeed(_Part, frozen=True, kw_only=True):
     files: dict[str, object] = {}  # path to text, or to bytes
     labels: list[str | LabelSeed] = []
     issues: list[IssueSeed] = []
+    hooks: list[HookSeed] = []
     created: _Moment = None
 
 
@@ -174,6 +176,9 @@ def _check_repository(repo: RepositorySeed, where: str, logins: set[str]) -> Non
         _check(name.strip(), f"{where}.labels[{number}]", "must not be blank")
         _check(name not in listed, f"{where}.labels[{number}]", "is there twice")
         listed.add(name)
+    for number, hook in enumerate(repo.hooks):
+        if (wrong := mistake(hook)) is not None:
+            raise SeedError(f"{where}.hooks[{number}].{wrong[0]}: {wrong[1]}")
     for number, issue in enumerate(repo.issues):
         _check_issue(issue, f"{where}.issues[{number}]", labels | listed, logins)
 
