@@ -198,6 +198,10 @@ class LocalArchal(Steering, FaultMaker):
         """The last 1,000 requests in order, including control-plane calls, without secrets."""
         return self._log.snapshot()
 
+    def requests_clear(self) -> None:
+        """Forget the requests so far; what comes later is in `requests` as before."""
+        self._log.clear()
+
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables a program needs to reach the ready session."""
