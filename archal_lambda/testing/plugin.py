@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
     from typing import Any
 
     from archal_lambda.clients.sync import Clones
@@ -37,7 +37,7 @@ _MARKER = (
     "fresh=True makes one of its own"
 )
 _RUN = pytest.StashKey["Run"]()
-_CALLS = pytest.StashKey["Callable[[], list[str]]"]()
+_WORLD = pytest.StashKey["World"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -124,9 +124,9 @@ def pytest_runtest_makereport(
         Its report.
     """
     report = yield
-    calls = item.stash.get(_CALLS, None)
-    if report.failed and calls is not None:
-        report.sections.append(("Archal calls", "\n".join(calls())))
+    world = item.stash.get(_WORLD, None)
+    if report.failed and world is not None:
+        report.sections.append(("Archal calls", "\n".join(world.calls())))
     return report
 
 
@@ -190,7 +190,7 @@ def archal(
     node: pytest.Item = request.node
     with _run_of(request.config).world(node, archal_options) as world:
         node.user_properties.append(("archal_session_id", world.archal.session_id))
-        node.stash[_CALLS] = world.calls
+        node.stash[_WORLD] = world
         yield world.archal
 
 
@@ -207,15 +207,13 @@ def archal_clones(request: pytest.FixtureRequest, archal: LocalArchal) -> Genera
     """
     from archal_lambda.clients.sync import Clones  # noqa: PLC0415 - see the module
 
-    hook = _run_of(request.config).on_call
+    hook = request.node.stash[_WORLD].on_call
     with Clones.from_env(archal.environ, on_call=hook) as clones:
         yield clones
 
 
 @pytest.fixture
-def archal_environ(
-    archal: LocalArchal, monkeypatch: pytest.MonkeyPatch
-) -> Mapping[str, str]:
+def archal_environ(archal: LocalArchal, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """Set the session's variables in the environment of the process, and none of another session's.
 
     Args:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import coverage
-from support.programs import PATIENCE
 
 from archal_lambda import ArchalClient
+from support.programs import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,9 @@ class Project:
         points = "\n".join(f"{a} = {b}" for a, b in project["entry-points"]["pytest11"].items())
         (info / "entry_points.txt").write_text(f"[pytest11]\n{points}\n")
         self._monkeypatch = monkeypatch
-        self.environ(PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]), PYTHONDONTWRITEBYTECODE="1")
+        self.environ(
+            PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]), PYTHONDONTWRITEBYTECODE="1"
+        )
         watched = coverage.Coverage.current()
         if watched is not None:  # coverage's .pth file then measures the child and its workers
             self.environ(
@@ -54,7 +56,10 @@ class Project:
 
     def ini(self, *lines):
         """Write a configuration file, as strict as may be."""
-        strict = ["[pytest]", "addopts = --strict-markers --strict-config -W error -p no:cacheprovider"]
+        strict = [
+            "[pytest]",
+            "addopts = --strict-markers --strict-config -W error -p no:cacheprovider",
+        ]
         self.write("\n".join([*strict, *lines]) + "\n", "pytest.ini")
 
     def run(self, *arguments):

@@ -18,6 +18,7 @@ __all__ = ["by_records", "by_requests"]
 _FIRST, _LAST = 10, 30  # lines; what went wrong is mostly at the end
 _WIDEST = 240  # characters
 _FAILED = 400
+_DEEP = 5
 
 
 def by_requests(requests: Iterable[RecordedRequest]) -> list[str]:
@@ -31,23 +32,25 @@ def by_records(records: Iterable[CallRecord]) -> list[str]:
 
 
 def _request(request: RecordedRequest) -> str:
-    path, saw = request.path, request.clone_saw
-    if request.clone is not None:
-        path = path.removeprefix(f"/runtime/{request.session_id}/{request.clone}")
-    where = f"{request.method} {path}" + (f"?{request.query}" if request.query else "")
+    saw = request.clone_saw
+    # What is refused at the route has no clone in its record; its path says which was meant.
+    parts = request.path.split("/", 4)  # "", "runtime", the session, the clone, the rest
+    to_clone = len(parts) == _DEEP and parts[1] == "runtime"
+    clone, path = parts[3:] if to_clone else ("control plane", request.path[1:])
+    where = f"{request.method} /{path}" + (f"?{request.query}" if request.query else "")
     facts = [f"{request.duration_ms:.1f} ms"]
     if request.tool:
         facts.append(f"tool {request.tool}")
     if request.fault:
         facts.append(f"fault {request.fault}")
-    elif request.status >= _FAILED and request.clone is not None:
+    elif request.status >= _FAILED and to_clone:
         facts.append(f"refused by the {'clone' if saw else 'route'}")
     if saw is not None:
-        service = "with" if "authorization" in saw.headers else "without"
+        service = "without" if saw.headers.get("authorization") is None else "with"
         facts.append(f"the clone saw {saw.method} {saw.path}, {service} a service credential")
-    elif request.clone is not None:
+    elif to_clone:
         facts.append("the clone saw nothing")
-    return f"{request.clone or 'control plane'}: {where} -> {request.status} ({'; '.join(facts)})"
+    return f"{clone}: {where} -> {request.status:d} ({'; '.join(facts)})"
 
 
 def _record(record: CallRecord) -> str:

@@ -53,11 +53,11 @@ class HostedRun:
         self._folder = Path(self._told["folder"]) if self._told else new_folder()
         self._ledger = Ledger(client, self._folder)
         self._lock = threading.Lock()
-        self._made: Session | Exception | None = None
+        self._made: Session | None = None
+        self._failure: str | None = None  # of making it
         self._counter: Counter | None = None
         self._over = self._terminated = False
         self._leaked: list[str] = []
-        self._records: list[CallRecord] = []
         self._guard: Any = config.pluginmanager.get_plugin("archal_lambda-guard")
         self._let_through(str(self._settings.api_url), str(self._settings.runtime_url or ""))
         if self._told is None:
@@ -65,15 +65,11 @@ class HostedRun:
             config.add_cleanup(self._close)
             self._before = self._catch_sigterm()
 
-    def on_call(self, record: CallRecord, /) -> None:
-        """Note a call for the report of the test that runs."""
-        self._records.append(record)
-
     @contextmanager
-    def world(self, item: pytest.Item, _options: Mapping[str, Any]) -> Generator[World]:
+    def world(self, item: pytest.Item, options: Mapping[str, Any]  # noqa: ARG002 - the local one's) -> Generator[World]:
         """Give a test the run's session, or one of its own."""
         choice = choice_of(item, self._choice)
-        records = self._records = []
+        records: list[CallRecord] = []
         try:
             session = self._own(item, choice) if choice.own else self._shared()
         except (ArchalError, RuntimeError) as error:
@@ -82,7 +78,7 @@ class HostedRun:
             archal = HostedArchal(session, self._settings)
             urls = {**session.endpoints, **session.api_base_urls}
             self._let_through(*urls.values(), *session.mcp.values())
-            yield World(archal, lambda: by_records(records))
+            yield World(archal, lambda: by_records(records), records.append)
         finally:
             if choice.own:
                 self._ledger.delete(session.session_id)
@@ -93,13 +89,13 @@ class HostedRun:
 
     def _shared(self) -> Session:
         with self._lock:
-            if self._made is None:
+            if self._made is None and self._failure is None:
                 try:
                     self._made = self._make()
                 except Exception as error:  # noqa: BLE001 - told to each test, and not waited for again
-                    self._made = error
-        if isinstance(self._made, Exception):
-            raise RuntimeError(str(self._made))
+                    self._failure = str(error)
+        if self._made is None:
+            raise RuntimeError(self._failure)
         return self._made
 
     def _make(self) -> Session:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from archal_lambda.errors import ConfigurationError
-from archal_lambda.local import LocalArchal, UnsupportedError
+from archal_lambda.local import LocalArchal
+from archal_lambda.local.server.keeper import GoneError
 from archal_lambda.testing.pytest_plugin.calls import by_requests
 from archal_lambda.testing.pytest_plugin.choice import Choice, choice_of
 from archal_lambda.testing.pytest_plugin.run import World
@@ -23,8 +24,6 @@ __all__ = ["LocalRun"]
 
 class LocalRun:
     """The run's `LocalArchal`, started by the first test that uses it."""
-
-    on_call = None  # the local Archal has its own records
 
     def __init__(self, config: pytest.Config, choice: Choice) -> None:
         self._choice = choice
@@ -45,7 +44,7 @@ class LocalRun:
                 archal.stop()
 
     def _own(self, item: pytest.Item, choice: Choice, options: Mapping[str, Any]) -> LocalArchal:
-        wanted = {"clones": choice.clones, "seeds": choice.seeds, **options}
+        wanted: dict[str, Any] = {"clones": choice.clones, "seeds": choice.seeds, **options}
         try:
             return LocalArchal(**wanted).start()
         except (ConfigurationError, TypeError) as error:
@@ -55,14 +54,14 @@ class LocalRun:
         if self._archal is not None:
             try:
                 return _as_new(self._archal)
-            except UnsupportedError as error:
+            except GoneError:  # a test has ended its session, or broken a clone
+                self._stop()
+            except Exception as error:  # noqa: BLE001 - a clone may be anybody's
                 pytest.fail(
-                    f"{item.nodeid}: the local Archal cannot be reset: {error}; give the clone a reset(), or the "
-                    "test a session of its own by @pytest.mark.archal(fresh=True)",
+                    f"{item.nodeid}: the local Archal cannot be reset: {error}; @pytest.mark.archal(fresh=True) gives "
+                    "the test one of its own",
                     pytrace=False,
                 )
-            except RuntimeError:  # a test has deleted its session, stopped it, or broken a clone
-                self._stop()
         self._archal = self._own(item, self._choice, options)
         return self._archal
 
@@ -73,6 +72,7 @@ class LocalRun:
 
 
 def _as_new(archal: LocalArchal) -> LocalArchal:
+    archal.start()  # unless it runs, which a test may have ended
     archal.faults_clear()
     archal.reset()
     archal.requests_clear()

@@ -30,20 +30,17 @@ _OPTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What one test runs against, and a function that gives the lines of its calls."""
+    """What one test runs against."""
 
     archal: Any  # a LocalArchal, or a HostedArchal under the same names
-    calls: Callable[[], list[str]]
+    calls: Callable[[], list[str]]  # the lines of its calls, for the report
+    on_call: CallHook | None = None  # for the clients of `archal_clones`
 
 
 class Run(Protocol):
     """One of the two kinds."""
 
-    on_call: CallHook | None  # for the clients of `archal_clones`
-
-    def world(
-        self, item: pytest.Item, options: Mapping[str, Any]
-    ) -> AbstractContextManager[World]:
+    def world(self, item: pytest.Item, options: Mapping[str, Any]) -> AbstractContextManager[World]:
         """Give a test what it runs against, for as long as it runs."""
         ...
 
@@ -64,7 +61,7 @@ def start(config: pytest.Config) -> Run:
 
         return LocalRun(config, choice)
     except ConfigurationError as error:
-        option = _OPTIONS.get(error.variable, f"--archal: {error.variable}")
+        option = _OPTIONS.get(error.variable, f"--archal hosted: {error.variable}")
         raise pytest.UsageError(f"{option}: {error.reason}") from None
     except ImportError as error:
         raise pytest.UsageError(f"--archal: {error}") from None
