@@ -66,7 +66,11 @@ class HostedRun:
             self._before = self._catch_sigterm()
 
     @contextmanager
-    def world(self, item: pytest.Item, options: Mapping[str, Any]  # noqa: ARG002 - the local one's) -> Generator[World]:
+    def world(
+        self,
+        item: pytest.Item,
+        options: Mapping[str, Any],  # noqa: ARG002 - the local one's
+    ) -> Generator[World]:
         """Give a test the run's session, or one of its own."""
         choice = choice_of(item, self._choice)
         records: list[CallRecord] = []
