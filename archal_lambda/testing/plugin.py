@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archal_lambda.clients.sync import Clones
     from archal_lambda.local import LocalArchal
     from archal_lambda.testing.context import LocalContext
-    from archal_lambda.testing.pytest_plugin.run import Run
+    from archal_lambda.testing.pytest_plugin.world import Run
 
 __all__ = [
     "archal",

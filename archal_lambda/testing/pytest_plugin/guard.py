@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Generator, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -114,8 +114,7 @@ class GuardPlugin:
             return
         report.outcome = "failed"
         report.longrepr = text
-        if hasattr(report, "wasxfail"):  # expected was another failure
-            del report.wasxfail
+        vars(report).pop("wasxfail", None)  # expected was another failure
 
     def _getaddrinfo(self, host: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as socket's own
         resolve = self._resolve or socket.getaddrinfo
@@ -151,7 +150,7 @@ def _target(event: str, arguments: tuple[Any, ...]) -> tuple[Any, Any] | None:
     sock, address = arguments[:2]
     if sock.family not in {socket.AF_INET, socket.AF_INET6} or not isinstance(address, tuple):
         return None
-    host, port, *_ = address
+    host, port, *_ = cast("tuple[Any, ...]", address)
     return host, port
 
 

@@ -27,8 +27,8 @@ from archal_lambda.testing.pytest_plugin.calls import by_records
 from archal_lambda.testing.pytest_plugin.choice import Choice, choice_of
 from archal_lambda.testing.pytest_plugin.hosted import HostedArchal
 from archal_lambda.testing.pytest_plugin.ledger import Ledger, new_folder
-from archal_lambda.testing.pytest_plugin.run import World
 from archal_lambda.testing.pytest_plugin.sharing import Counter, ask
+from archal_lambda.testing.pytest_plugin.world import World
 
 __all__ = ["HostedRun"]
 

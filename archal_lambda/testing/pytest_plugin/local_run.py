@@ -17,7 +17,7 @@ from archal_lambda.local import LocalArchal
 from archal_lambda.local.server.keeper import GoneError
 from archal_lambda.testing.pytest_plugin.calls import by_requests
 from archal_lambda.testing.pytest_plugin.choice import Choice, choice_of
-from archal_lambda.testing.pytest_plugin.run import World
+from archal_lambda.testing.pytest_plugin.world import World
 
 __all__ = ["LocalRun"]
 

@@ -1,48 +1,28 @@
-"""What the tests of a run go against, and what is common to both kinds of it.
+"""The beginning of a run: which of the two kinds it is, and whether it can be.
 
-This module owns choosing between them, and the environment that a test gets. How a world comes and goes is for
-`local_run` and `hosted_run` to say.
+This module owns the errors of usage, and the environment that a test gets. How a world comes and goes is for `local_run`
+and `hosted_run` to say.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Mapping
 
 import pytest
 
 from archal_lambda.core.environment import is_setting
-from archal_lambda.core.records import CallHook
 from archal_lambda.core.settings import process_environ
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.testing.pytest_plugin.choice import chosen
 from archal_lambda.testing.pytest_plugin.hosted import Environ
+from archal_lambda.testing.pytest_plugin.world import Run
 
-__all__ = ["Run", "World", "environ", "start"]
+__all__ = ["environ", "start"]
 
 _OPTIONS = {
     "clones": "--archal-clone (archal_clones)",
     "seeds": "--archal-seed (archal_seeds)",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class World:
-    """What one test runs against."""
-
-    archal: Any  # a LocalArchal, or a HostedArchal under the same names
-    calls: Callable[[], list[str]]  # the lines of its calls, for the report
-    on_call: CallHook | None = None  # for the clients of `archal_clones`
-
-
-class Run(Protocol):
-    """One of the two kinds."""
-
-    def world(self, item: pytest.Item, options: Mapping[str, Any]) -> AbstractContextManager[World]:
-        """Give a test what it runs against, for as long as it runs."""
-        ...
 
 
 def start(config: pytest.Config) -> Run:
