@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -148,10 +148,9 @@ def _target(event: str, arguments: tuple[Any, ...]) -> tuple[Any, Any] | None:
     if event.startswith("socket.gethost"):
         return arguments[0], None
     sock, address = arguments[:2]
-    if sock.family not in {socket.AF_INET, socket.AF_INET6} or not isinstance(address, tuple):
+    if sock.family not in {socket.AF_INET, socket.AF_INET6} or address is None:
         return None
-    host, port, *_ = cast("tuple[Any, ...]", address)
-    return host, port
+    return address[0], address[1]
 
 
 def _plain(host: object) -> str:

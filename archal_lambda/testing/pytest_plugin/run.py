@@ -1,7 +1,7 @@
 """The beginning of a run: which of the two kinds it is, and whether it can be.
 
-This module owns the errors of usage, and the environment that a test gets. How a world comes and goes is for `local_run`
-and `hosted_run` to say.
+This module owns the errors of usage, and the environment that a test gets. How a world comes and goes is for
+`local_run` and `hosted_run` to say.
 """
 
 from __future__ import annotations
