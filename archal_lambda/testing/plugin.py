@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archal_lambda.clients.sync import Clones
     from archal_lambda.local import LocalArchal
     from archal_lambda.testing.context import LocalContext
-    from archal_lambda.testing.pytest_plugin.world import Run
+    from archal_lambda.testing.pytest_plugin.world import Run, World
 
 __all__ = [
     "archal",
@@ -36,8 +36,8 @@ _MARKER = (
     "archal(clones=[...], seeds={...}, fresh=False): the clones and seeds of the Archal session that the test gets; "
     "fresh=True makes one of its own"
 )
-_RUN = pytest.StashKey["Run"]()
-_WORLD = pytest.StashKey["World"]()
+_RUN: pytest.StashKey[Run] = pytest.StashKey()
+_WORLD: pytest.StashKey[World] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
