@@ -165,3 +165,180 @@ def test_a_session_that_cannot_be_deleted_is_named(project, hosted):
     (left,) = sessions_left(hosted)
     result.stdout.fnmatch_lines(["*Archal sessions that may still run*", f"{left}: *502*"])
     assert result.ret == 0
+
+
+OPENED = """
+import time
+from archal_lambda import ArchalClient
+
+def test_a_session():
+    with ArchalClient.from_env() as client, client.sessions.open(clones=["github"]):
+        time.sleep(60)
+"""
+
+
+def test_a_session_that_a_test_has_opened_is_stopped_at_sigterm(project, hosted):
+    """The plugin makes SIGTERM an interruption, which `sessions.open()` obeys."""
+    project.write(OPENED)
+    with project.running("--archal", "hosted") as process:
+        wait_for(lambda: sessions_left(hosted))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SAFETY) == 143, project.output
+    assert sessions_left(hosted) == set()
+
+
+HANDLED = """
+import os
+import signal
+
+def test_handler():
+    assert (signal.getsignal(signal.SIGTERM) is signal.SIG_DFL) == (MODE == "local")
+
+def pytest_unconfigure():
+    pass
+"""
+OWN = """
+import signal
+
+def pytest_configure():
+    signal.signal(signal.SIGTERM, own)
+
+def own(*_):
+    pass
+
+def pytest_unconfigure():
+    print("own handler kept:", signal.getsignal(signal.SIGTERM) is own)
+"""
+WATCHED = """
+import atexit
+import signal
+
+def tell():
+    print("restored:", signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+
+atexit.register(tell)
+"""
+
+
+def test_the_handler_of_sigterm_comes_and_goes(project, hosted):
+    """It is there in a hosted run only, and not where somebody has one already."""
+    project.write(WATCHED, "conftest.py")
+    project.write(HANDLED.replace("MODE", "'local'"))
+    project.run().assert_outcomes(passed=1)
+    project.write(HANDLED.replace("MODE", "'hosted'"))
+    result = project.run("--archal", "hosted")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["restored: True"])
+    project.write(OWN, "conftest.py")
+    result = project.run("--archal", "hosted", "-s")
+    result.stdout.fnmatch_lines(["*own handler kept: True*"])
+
+
+NAMES = """
+import pytest
+from archal_lambda.local import UnsupportedError
+
+def test_names(archal):
+    assert archal.base_url("github") == archal_url(archal)
+    assert archal.mcp_url("github").endswith("/github/mcp")
+    assert archal.seeds["github"] == "small-project"
+    assert archal.session_id in repr(archal)
+    assert archal.api_url.startswith("http://127.0.0.1:")
+    assert not hasattr(archal, "reset")
+    assert not hasattr(archal, "nonsense")
+    with pytest.raises(UnsupportedError, match="fresh=True"):
+        archal.reset()
+    with pytest.raises(UnsupportedError, match="FaultTransport"):
+        archal.fault("github", status=503)
+    with pytest.raises(UnsupportedError, match="on_call"):
+        archal.requests
+    with pytest.raises(UnsupportedError, match="--archal local"):
+        archal.routes
+    with pytest.raises(ValueError, match="slack"):
+        archal.base_url("slack")
+    with pytest.raises(ValueError, match="slack"):
+        archal.mcp_url("slack")
+
+def archal_url(archal):
+    import json
+    return json.loads(archal.environ["AGENT_CLONE_URLS"])["github"]
+"""
+
+
+def test_what_archal_cannot_do_says_what_to_do(project, hosted):
+    """And what it can has the names that the local one has."""
+    project.write(NAMES)
+    arguments = ("--archal", "hosted", "--archal-seed", "github:small-project")
+    project.run(*arguments).assert_outcomes(passed=1)
+
+
+FAILED = """
+def test_fails(archal, archal_environ, archal_clones):
+    github = archal_clones["github"]
+    github.get("/user")
+    github.get("/user", params={"access_token": "sesame-query"}, token="sesame-service")
+    github.with_deadline
+    assert github is archal_environ
+
+def test_large(archal_environ):
+    assert archal_environ == 1
+"""
+
+
+@pytest.mark.parametrize("how", [(), ("-n", "1")])
+def test_the_report_of_a_failing_test(project, hosted, how):
+    """The calls as the clients were told of them, and no token, whatever pytest shows of the test's variables."""
+    project.write(FAILED)
+    result = project.run("--archal", "hosted", "-vv", "--showlocals", "--junitxml=junit.xml", *how)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*- Archal calls -*",
+            "github: GET /user -> 401 (* ms; refused by the clone*)",
+            "github: GET /user -> 200 (* ms*)",
+            "archal: hosted, session ses-*",
+        ]
+    )
+    written = result.stdout.str() + (project.path / "junit.xml").read_text()
+    assert hosted.token not in written
+    assert "archal_session_id" in written
+
+
+def test_a_session_that_cannot_be_made_fails_the_tests_that_use_it(project, hosted):
+    """It is asked for once, and the others pass."""
+    project.environ(ARCHAL_TOKEN="wrong")
+    project.write(SHARED)
+    for how in [(), ("-n", "2")]:
+        asked = len(created(hosted))
+        result = project.run("--archal", "hosted", *how, "-k", "not own")
+        result.assert_outcomes(passed=1, errors=7)
+        result.stdout.fnmatch_lines(["*test_it.py::test_one: no hosted session: *401*"])
+        assert len(created(hosted)) - asked <= 2
+    result = project.run("--archal", "hosted", "-k", "own")
+    result.stdout.fnmatch_lines(["*test_it.py::test_own: no hosted session: *401*"])
+
+
+def test_a_session_whose_creation_got_no_answer_is_found_and_deleted(project, hosted):
+    """The note of it says by which key."""
+    project.write("def test_one(archal): pass")
+    with hosted.fault(method="POST", path="/api/sessions", reset="after", times=3) as fault:
+        result = project.run("--archal", "hosted")
+    assert fault.hits == 3
+    result.assert_outcomes(errors=1)
+    assert sessions_left(hosted) == set()
+
+
+def test_a_seed_that_is_no_name_fails_its_test(project, hosted):
+    project.write(
+        """
+import pytest
+
+@pytest.mark.archal(seeds={"github": {"users": []}})
+def test_one(archal): pass
+"""
+    )
+    result = project.run("--archal", "hosted")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*test_one: @pytest.mark.archal: the hosted Archal takes seeds by name*"]
+    )

@@ -7,6 +7,7 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
+from support.plugged import ROOT
 
 pytest_plugins = ["pytester"]
 
@@ -347,3 +348,13 @@ def test_the_fixtures_are_listed_with_what_they_do(project):
     project.run("--help").stdout.fnmatch_lines(
         ["*--archal-seed=CLONE:SEED*", "*archal_guard (bool):*"]
     )
+
+
+def test_the_readme(project):
+    """Its handler, and the tests of it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    project.write(blocks[0], "my_handler.py")
+    (tests,) = [block for block in blocks if "my_handler" in block]
+    project.write(tests)
+    project.run("--archal-guard").assert_outcomes(passed=2)
