@@ -318,16 +318,6 @@ def test_a_session_that_cannot_be_made_fails_the_tests_that_use_it(project, host
     result.stdout.fnmatch_lines(["*test_it.py::test_own: no hosted session: *401*"])
 
 
-def test_a_session_whose_creation_got_no_answer_is_found_and_deleted(project, hosted):
-    """The note of it says by which key."""
-    project.write("def test_one(archal): pass")
-    with hosted.fault(method="POST", path="/api/sessions", reset="after", times=3) as fault:
-        result = project.run("--archal", "hosted")
-    assert fault.hits == 3
-    result.assert_outcomes(errors=1)
-    assert sessions_left(hosted) == set()
-
-
 def test_a_seed_that_is_no_name_fails_its_test(project, hosted):
     project.write(
         """
