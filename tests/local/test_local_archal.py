@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.standin import GITHUB_TOKEN, Control, route, send
 
+from archal_lambda import Clones
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal, RecordedHeaders
 from archal_lambda.local.server import thread as thread_module
