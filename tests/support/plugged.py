@@ -32,8 +32,11 @@ class Project:
         points = "\n".join(f"{a} = {b}" for a, b in project["entry-points"]["pytest11"].items())
         (info / "entry_points.txt").write_text(f"[pytest11]\n{points}\n")
         self._monkeypatch = monkeypatch
+        # What one run compiles serves the next, and stays out of the repository.
+        monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         self.environ(
-            PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]), PYTHONDONTWRITEBYTECODE="1"
+            PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]),
+            PYTHONPYCACHEPREFIX=str(site.parent / "compiled"),
         )
         watched = coverage.Coverage.current()
         if watched is not None:  # coverage's .pth file then measures the child and its workers

@@ -243,6 +243,7 @@ def test_names(archal):
     assert archal.mcp_url("github").endswith("/github/mcp")
     assert archal.seeds["github"] == "small-project"
     assert archal.session_id in repr(archal)
+    assert archal.token == archal.environ["ARCHAL_TOKEN"]
     assert archal.api_url.startswith("http://127.0.0.1:")
     assert not hasattr(archal, "reset")
     assert not hasattr(archal, "nonsense")

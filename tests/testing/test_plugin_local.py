@@ -186,13 +186,20 @@ def test_a_wrong_marker_names_the_test(project):
         (("--archal", "hosted"), "*--archal hosted: ARCHAL_TOKEN*"),
     ],
 )
-@pytest.mark.parametrize("how", [(), ("-n", "1")])
-def test_a_wrong_value_names_the_option(project, arguments, told, how):
+def test_a_wrong_value_names_the_option(project, arguments, told):
     """As an error of usage, before any test."""
     project.write("def test_one(archal): pass")
-    result = project.run(*arguments, *how)
+    result = project.run(*arguments)
     assert result.ret == 4
     result.stderr.fnmatch_lines([told])
+
+
+def test_a_wrong_value_starts_no_worker(project):
+    """It is the controller that says so."""
+    project.write("def test_one(archal): pass")
+    result = project.run("--archal-clone", "nope", "-n", "1")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--archal-clone (archal_clones): *'nope'*"])
 
 
 def test_a_hosted_run_takes_no_file(project):

@@ -34,7 +34,7 @@ class GuardPlugin:
         self._hosts: set[str] = set()
         self._addresses: set[str] = set()
         self._resolve: Callable[..., Any] | None = None
-        _guards[:] = [self]
+        _guards.append(self)
         if not _hooked:
             sys.addaudithook(_heard)
             _hooked.append(True)
@@ -50,7 +50,7 @@ class GuardPlugin:
     def lift(self) -> None:
         """Refuse nothing any more; a hook cannot be removed, but has nobody to tell."""
         self._watching = False
-        _guards.clear()
+        _guards.remove(self)
         if self._resolve is not None:
             socket.getaddrinfo, self._resolve = self._resolve, None
 
@@ -124,7 +124,7 @@ class GuardPlugin:
         return found
 
 
-# The one that is told; a run within a run takes over.
+# Those that are told: one, or two where a run is within a run.
 _guards: list[GuardPlugin] = []
 _hooked: list[bool] = []
 _LOOK_UPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
@@ -137,8 +137,9 @@ _EVENTS = _LOOK_UPS | {
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in _EVENTS and _guards:
-        _guards[0].heard(event, arguments)
+    if event in _EVENTS:
+        for guard in _guards:
+            guard.heard(event, arguments)
 
 
 def _target(event: str, arguments: tuple[Any, ...]) -> tuple[Any, Any] | None:

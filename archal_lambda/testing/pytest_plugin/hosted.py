@@ -56,6 +56,11 @@ class HostedArchal:
         return str(self._settings.api_url)
 
     @property
+    def token(self) -> str:
+        """The Archal token, which owns the session."""
+        return self._settings.require_token().reveal()
+
+    @property
     def seeds(self) -> dict[str, str]:
         """The seed of each clone, by its name."""
         return dict(self._session.resolved_seeds)

@@ -45,6 +45,7 @@ class HostedRun:
     """The sessions of a run, in whichever of its processes this is."""
 
     def __init__(self, config: pytest.Config, choice: Choice) -> None:
+        self._config = config
         self._choice = choice
         self._seeds = choice.seeds_by_name("--archal-seed (archal_seeds)")
         self._settings = Settings.from_env()
@@ -155,10 +156,12 @@ class HostedRun:
             raise _Terminated("SIGTERM")
 
     def _close(self) -> None:
-        # Where pytest did not come to the hook above.
-        self._over = True
-        if not self._leaked:
-            self._leaked = self._ledger.sweep()
+        if not self._over:  # pytest did not come to the hook above
+            self._over = True
+            for line in self._ledger.sweep():
+                self._config.get_terminal_writer().line(
+                    f"Archal session that may still run: {line}"
+                )
         if self._counter is not None:
             self._counter.close()
         self._ledger.close()
