@@ -50,7 +50,8 @@ class GuardPlugin:
     def lift(self) -> None:
         """Refuse nothing any more; a hook cannot be removed, but has nobody to tell."""
         self._watching = False
-        _guards.remove(self)
+        if self in _guards:
+            _guards.remove(self)
         if self._resolve is not None:
             socket.getaddrinfo, self._resolve = self._resolve, None
 
