@@ -202,6 +202,42 @@ def test_hosts_that_are_let_through(guard):
     sys.audit("socket.getaddrinfo", "example.com", 443)
 
 
+@pytest.mark.parametrize(
+    ("event", "arguments"),
+    [
+        ("socket.getaddrinfo", ("localhost", 80)),
+        ("socket.getaddrinfo", (None, 80)),
+        ("socket.getaddrinfo", (b"app.LOCALHOST.", 80)),
+        ("socket.getaddrinfo", ("192.0.2.1", 80)),
+        ("socket.gethostbyname", (socket.gethostname(),)),
+        ("socket.gethostbyaddr", ("127.0.0.1",)),
+        ("socket.connect", ("127.1", 80)),
+        ("socket.connect", ("::1%lo", 80, 0, 0)),
+        ("socket.connect", ("::ffff:127.0.0.1", 80, 0, 0)),
+        ("socket.connect", ("0.0.0.0", 80)),  # noqa: S104 - connected to, not listened on
+        ("socket.sendmsg", None),
+    ],
+)
+def test_what_is_this_machine(guard, event, arguments):
+    guard._watching = True
+    with socket.socket() as sock:
+        to_socket = event in {"socket.connect", "socket.sendmsg"}
+        guard.heard(event, (sock, arguments) if to_socket else arguments)
+
+
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "3221225985", "2001:db8::1", "fee.example", "10.0.0.1"]
+)
+def test_what_is_not(guard, host):
+    guard._watching = True
+    with socket.socket() as sock, pytest.raises(PublicAddressError):
+        guard.heard("socket.connect", (sock, (host, 80)))
+    with pytest.raises(PublicAddressError):
+        guard.heard("socket.gethostbyaddr", (host,))
+    guard._watching = False
+    guard.heard("socket.gethostbyaddr", (host,))
+
+
 HOSTED = """
 import socket
 from contextlib import suppress
