@@ -333,3 +333,27 @@ def test_one(archal): pass
     result.stdout.fnmatch_lines(
         ["*test_one: @pytest.mark.archal: the hosted Archal takes seeds by name*"]
     )
+
+
+IMPATIENT = """
+import os
+import signal
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish():
+    yield
+    os.kill(os.getpid(), signal.SIGINT)
+
+def test_one(archal):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_second_interruption(project, hosted):
+    """Also one that comes while pytest ends the run."""
+    project.write(IMPATIENT.replace("def test_one", "def _one"), "conftest.py")
+    project.write(IMPATIENT.replace("def pytest_sessionfinish", "def _sessionfinish"))
+    project.run("--archal", "hosted")
+    assert created(hosted)
+    assert sessions_left(hosted) == set()

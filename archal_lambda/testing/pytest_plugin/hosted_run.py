@@ -58,7 +58,9 @@ class HostedRun:
         self._failure: str | None = None  # of making it
         self._counter: Counter | None = None
         self._over = self._terminated = False
-        self._leaked: list[str] = []
+        self._leaked: list[str] | None = (
+            None  # what may still run, once all have been deleted or tried
+        )
         self._guard: Any = config.pluginmanager.get_plugin("archal_lambda-guard")
         self._let_through(str(self._settings.api_url), str(self._settings.runtime_url or ""))
         if self._told is None:
@@ -156,8 +158,8 @@ class HostedRun:
             raise _Terminated("SIGTERM")
 
     def _close(self) -> None:
-        if not self._over:  # pytest did not come to the hook above
-            self._over = True
+        self._over = True
+        if self._leaked is None:  # pytest did not come to the hook above, or was interrupted in it
             for line in self._ledger.sweep():
                 self._config.get_terminal_writer().line(
                     f"Archal session that may still run: {line}"
