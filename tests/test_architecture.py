@@ -50,6 +50,7 @@ FENCES = {
     "httpcore": ("local/emulate/forward.py",),
     "js": ("transports/_fetch.py", "edge.py"),
     "pyodide": ("transports/_fetch.py", "transports/_jspi.py", "edge.py"),
+    "pytest": ("testing/plugin.py", "testing/pytest_plugin/"),
     "workers": ("edge.py", "handlers/edge_worker.py"),
 }
 ENVIRONMENT = {"core/settings.py", "local/emulate/environment.py"}

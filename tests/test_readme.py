@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from archal_lambda.cli.app import run
 from archal_lambda.edge import settings_from_env
@@ -87,3 +88,14 @@ def test_the_workers_settings_are_jsonc_for_a_python_that_works():
     assert settings_from_env(settings["vars"] | {"ARCHAL_TOKEN": "t"}).clone_urls.keys() == {
         "github"
     }
+
+
+def test_the_workflow_uses_options_that_there_are():
+    """It parses, and stops no hosted run for a push."""
+    (block,) = re.findall(r"```yaml\n(on:.*?)```", README, re.DOTALL)
+    job = yaml.safe_load(block)["jobs"]["test"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+
+    assert set(re.findall(r"--archal[a-z-]*", " ".join(commands))) == {"--archal", "--archal-guard"}
+    assert all(re.match(r"pip install|(exec )?pytest", command) for command in commands)
+    assert job["timeout-minutes"] < 60

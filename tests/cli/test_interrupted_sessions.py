@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from support.standin import send
@@ -107,34 +105,3 @@ def test_a_session_whose_creation_is_interrupted_is_stopped(number, code):
             out, _ = process.communicate(timeout=SAFETY_SECONDS)
         assert (process.returncode, out) == (code, "")
         assert sessions_of(archal) == set()
-
-
-TESTS = """
-import time
-from archal_lambda import ArchalClient
-
-def test_a_session():
-    with ArchalClient.from_env() as client, client.sessions.open(clones=["github"]):
-        time.sleep(30)
-"""
-
-
-def test_a_run_of_pytest_that_is_terminated_stops_its_session(archal, tmp_path):
-    """With the line of the README in its `conftest.py`."""
-    readme = Path(__file__).parents[2] / "README.md"
-    line = re.search(r"`(signal\.signal\(signal\.SIGTERM, .*?\))`", readme.read_text("utf-8"))[1]
-    (tmp_path / "conftest.py").write_text(f"import signal\nimport pytest\n{line}\n")
-    (tmp_path / "test_one.py").write_text(TESTS)
-    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    environ = {**os.environ, **archal.environ}
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        arguments, cwd=tmp_path, env=environ, stdout=quiet, stderr=quiet
-    ) as process:
-        try:
-            wait_for(lambda: sessions_of(archal))
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(SAFETY_SECONDS) == 143
-        finally:
-            process.kill()
-    assert sessions_of(archal) == set()

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.standin import GITHUB_TOKEN, Control, route, send
 
+from archal_lambda import Clones
 from archal_lambda.errors import ConfigurationError
 from archal_lambda.local import LocalArchal, RecordedHeaders
 from archal_lambda.local.server import thread as thread_module
@@ -372,3 +373,13 @@ def test_the_other_user_has_a_token_of_his_own(archal):
     assert archal.other_token != archal.token
     other = Control(archal.api_url, archal.other_token)
     assert other("GET", "/auth/me").status == 200
+
+
+def test_requests_can_be_forgotten():
+    """What comes later is recorded as before."""
+    with LocalArchal() as archal, Clones.from_env(archal.environ) as clones:
+        clones["github"].get("/user", token="t")
+        archal.requests_clear()
+        assert archal.requests == ()
+        clones["github"].get("/user/repos", token="t")
+        assert [one.clone_saw.path for one in archal.requests] == ["/user/repos"]

@@ -208,6 +208,10 @@ class LocalArchal(Steering, FaultMaker):
         """The last 1,000 requests in order, including control-plane calls, without secrets."""
         return self._log.snapshot()
 
+    def requests_clear(self) -> None:
+        """Forget the requests so far; what comes later is in `requests` as before."""
+        self._log.clear()
+
     @property
     def webhooks(self) -> Webhooks:
         """What the clones tell, and to whom."""

@@ -178,3 +178,8 @@ class RequestLog:
         """Copy the log, oldest first."""
         with self._lock:
             return tuple(self._records)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._records.clear()
