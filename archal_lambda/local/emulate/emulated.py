@@ -19,6 +19,7 @@ from archal_lambda.local.clones.running import Running
 from archal_lambda.local.emulate import seeds
 from archal_lambda.local.emulate.paths import as_service, is_odd
 from archal_lambda.local.emulate.process import EmulatorError
+from archal_lambda.local.emulate.services import SERVICES, Service
 from archal_lambda.local.emulate.shapes import refusal, spelled
 from archal_lambda.local.emulate.stripe import Guard
 from archal_lambda.local.emulate.telling import tell
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from archal_lambda.local.clones.running import Place, StateOf
     from archal_lambda.local.emulate.forward import Answer, Forward
+    from archal_lambda.local.emulate.lines import Told
     from archal_lambda.local.emulate.process import Emulators, Instance
-    from archal_lambda.local.emulate.told import Told
 
 __all__ = ["emulated_kinds"]
 
@@ -45,47 +46,6 @@ _MARKER = b"x-archal-local"
 _HIDDEN = re.compile(r"grant|oauth|password|private_key|secret|token|webhook")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Service:
-    name: str  # as emulate calls it
-    clear: tuple[str, ...] = ()  # the collections that `empty` has nothing in
-    zero: Mapping[str, Mapping[str, object]] = dataclasses.field(
-        default_factory=dict[str, "Mapping[str, object]"]
-    )  # and fields that count what was in them
-    begin: Mapping[str, object] = dataclasses.field(default_factory=dict[str, object])  # as a seed
-    # What an object is known by: the first of these fields that it has.
-    known_by: tuple[str, ...] = ()
-
-
-_SERVICES = {
-    "github": _Service(
-        name="github",
-        begin={"users": [{"login": "testuser"}]},  # who our own clone's calls are made by
-        known_by=("full_name", "login"),
-    ),
-    "google-workspace": _Service(
-        name="google",
-        clear=(
-            "google.messages",
-            "google.drafts",
-            "google.attachments",
-            "google.history",
-            "google.calendar_events",
-            "google.drive_items",
-        ),
-        known_by=("gmail_id", "google_id", "uid"),
-    ),
-    "linear": _Service(
-        name="linear",
-        clear=("linear.issues", "linear.comments", "linear.projects", "linear.cycles"),
-        zero={"linear.teams": {"issue_sequence": 0}},
-        known_by=("identifier", "linear_id"),
-    ),
-    "slack": _Service(
-        name="slack", known_by=("ts", "channel_id", "user_id", "bot_id", "app_id", "team_id")
-    ),
-    "stripe": _Service(name="stripe", clear=("stripe.customers",), known_by=("stripe_id",)),
-}
 _OWN = "github"  # which is ours unless it is asked for
 
 
@@ -93,18 +53,18 @@ def emulated_kinds(emulators: Emulators, chosen: Iterable[str]) -> dict[str, Clo
     """List the clones that emulate runs; those of which we have our own if they are chosen."""
     names = list(chosen)
     for name in names:
-        if name not in _SERVICES:
+        if name not in SERVICES:
             raise ConfigurationError(
-                "emulated", f"names {name[:60]!a}, but emulate has: {', '.join(sorted(_SERVICES))}"
+                "emulated", f"names {name[:60]!a}, but emulate has: {', '.join(sorted(SERVICES))}"
             )
     return {
         clone: _kind(clone, service, emulators)
-        for clone, service in _SERVICES.items()
+        for clone, service in SERVICES.items()
         if clone != _OWN or clone in names
     }
 
 
-def _kind(clone: str, service: _Service, emulators: Emulators) -> CloneKind:
+def _kind(clone: str, service: Service, emulators: Emulators) -> CloneKind:
     async def start(place: Place) -> Running:
         emulated = _Emulated(clone, service, emulators, place)
         await emulated.begin()
@@ -138,7 +98,7 @@ class _Emulated(Running):
     _instance: Instance
     _forward: Forward
 
-    def __init__(self, clone: str, service: _Service, emulators: Emulators, place: Place) -> None:
+    def __init__(self, clone: str, service: Service, emulators: Emulators, place: Place) -> None:
         # The HTTP library is loaded for those who have an emulator.
         from archal_lambda.local.emulate.forward import Forward, Origin  # noqa: PLC0415 - see above
 

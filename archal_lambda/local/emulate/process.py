@@ -20,7 +20,7 @@ import msgspec
 
 from archal_lambda.local.emulate import node
 from archal_lambda.local.emulate.environment import for_node
-from archal_lambda.local.emulate.told import Told
+from archal_lambda.local.emulate.lines import Line, Made, Told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -37,26 +37,13 @@ class EmulatorError(Exception):
     """An emulator did not do what it was asked; the words say why."""
 
 
-class _Line(msgspec.Struct, frozen=True):
-    id: int = 0
-    done: Any = None
-    error: str | None = None
-    told: Told | None = None
-
-
-class _Made(msgspec.Struct, frozen=True):
-    instance: int
-    port: int
-    key: str
-
-
 class Instance:
     """One emulator that listens, until `close`."""
 
     def __init__(
         self,
         process: _Node,
-        made: _Made,
+        made: Made,
         failed: Callable[[str], None],
         told: Callable[[Instance, Told], None],
     ) -> None:
@@ -119,7 +106,7 @@ class Emulators:
         made = await process.ask("open", **request)
         if process.ended is not None:  # before anybody could be told
             raise EmulatorError(process.ended)
-        instance = Instance(process, msgspec.convert(made, _Made), failed, told)
+        instance = Instance(process, msgspec.convert(made, Made), failed, told)
         process.instances.add(instance)
         return instance
 
@@ -235,7 +222,7 @@ class _Node:
     async def _read(self) -> None:
         try:
             while line := await self._line():
-                answer = msgspec.json.decode(line, type=_Line)
+                answer = msgspec.json.decode(line, type=Line)
                 if answer.told is not None:
                     for instance in list(self.instances):
                         instance.hear(answer.told)

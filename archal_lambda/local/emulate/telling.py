@@ -13,8 +13,8 @@ from archal_lambda.core.secrets import Secret
 from archal_lambda.local.webhooks.outgoing import Hook, Message
 
 if TYPE_CHECKING:
+    from archal_lambda.local.emulate.lines import Told
     from archal_lambda.local.emulate.process import Instance
-    from archal_lambda.local.emulate.told import Told
     from archal_lambda.local.webhooks.outbox import Outbox
     from archal_lambda.local.webhooks.outgoing import Job, Pairs, Result
 

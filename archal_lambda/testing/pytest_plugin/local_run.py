@@ -74,6 +74,7 @@ class LocalRun:
 def _as_new(archal: LocalArchal) -> LocalArchal:
     archal.start()  # unless it runs, which a test may have ended
     archal.faults_clear()
+    archal.webhooks.clear()
     archal.reset()
     archal.requests_clear()
     return archal

@@ -1,13 +1,15 @@
-"""What an emulator tells, as the host's lines have it.
+"""What the lines of the Node process say.
 
-This module owns the fields, which `webhooks.mjs` fills. It must not do anything with them.
+This module owns their fields, which `host.mjs` and `webhooks.mjs` fill. It must not do anything with them.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-__all__ = ["Told"]
+__all__ = ["Line", "Made", "Told"]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -27,3 +29,23 @@ class Told(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Told({self.instance}, {self.event!r})"  # the rest may be secret
+
+
+class Made(msgspec.Struct, frozen=True):
+    """An instance that listens."""
+
+    instance: int
+    port: int
+    key: str
+
+    def __repr__(self) -> str:
+        return f"Made({self.instance}, {self.port})"  # the key is secret
+
+
+class Line(msgspec.Struct, frozen=True):
+    """An answer, or something told."""
+
+    id: int = 0
+    done: Any = None
+    error: str | None = None
+    told: Told | None = None
