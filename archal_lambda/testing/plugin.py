@@ -175,10 +175,10 @@ def archal(
     """The Archal that the test runs against, as its seeds have it.
 
     Locally it is the run's `LocalArchal`. Before each test that uses it, it is put back to its seeds, in a millisecond
-    for GitHub; its faults and the targets of its webhooks are removed, its clocks are right, and `requests` holds those of the test. With
-    `--archal hosted` it is an object with the same names, of the run's one session, which other tests have used:
-    `@pytest.mark.archal(fresh=True)` gives a test its own. What the hosted Archal cannot do is an `UnsupportedError`
-    that says what to do instead.
+    for GitHub; its faults and the targets of its webhooks are removed, its clocks are right, and `requests` holds those
+    of the test. With `--archal hosted` it is an object with the same names, of the run's one session, which other tests
+    have used: `@pytest.mark.archal(fresh=True)` gives a test its own. What the hosted Archal cannot do is an
+    `UnsupportedError` that says what to do instead.
 
     Args:
         request: pytest's.
