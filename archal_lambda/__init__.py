@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         TransportError,
         UnknownCloneError,
         UpgradeRequiredError,
+        WebhookRejected,
     )
     from archal_lambda.mcp.client import AsyncMcp, Mcp
     from archal_lambda.mcp.values import (
@@ -121,6 +122,7 @@ __all__ = [
     "TransportError",
     "UnknownCloneError",
     "UpgradeRequiredError",
+    "WebhookRejected",
     "__version__",
     "errors",
     "read_event",

@@ -17,6 +17,7 @@ no error here may contain a token, a header value, a body or a query string in i
     ├── McpError                            .code .detail
     ├── PageLimitError                      .limit
     ├── SessionEndedError                   .session_id .status .last_error
+    ├── WebhookRejected                     .reason
     └── StatusError                         .status_code .code .detail .retry_after .response
         ├── BadRequestError                 400
         ├── AuthenticationError             401
@@ -60,6 +61,7 @@ __all__ = [
     "TransportError",
     "UnknownCloneError",
     "UpgradeRequiredError",
+    "WebhookRejected",
 ]
 
 Phase = Literal["resolve", "connect", "tls", "send", "headers", "body", "backoff"]
@@ -323,6 +325,19 @@ class McpError(ArchalError):
         super().__init__(reason)
         self.code = code
         self.detail = detail
+
+
+class WebhookRejected(ArchalError):  # noqa: N818 - reads as what happened
+    """A webhook is not what its service has signed, or not of now.
+
+    Args:
+        reason: A short code, such as `wrong-signature`; `archal_lambda.webhooks.verify` lists them.
+        message: The same in words; nothing of what was sent.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"the webhook is rejected: {message}")
+        self.reason = reason
 
 
 class _FailedResponse(Protocol):

@@ -15,7 +15,7 @@ from archal_lambda.core.json import decode_plain
 from archal_lambda.core.secrets import guarded
 from archal_lambda.errors import DecodeError
 
-__all__ = ["MAX_BODY_BYTES", "http_body", "http_header", "message_of"]
+__all__ = ["MAX_BODY_BYTES", "header_values", "http_body", "http_header", "message_of", "raw_body"]
 
 # AWS Lambda's limit for the payload of a request; a coded body may grow to what a plain one could be.
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -31,11 +31,7 @@ def http_body(event: object) -> bytes:
     if not isinstance(event, Mapping):
         raise DecodeError("the event is not an HTTP event")
     fields = cast("Mapping[str, Any]", event)
-    body = fields.get("body")
-    content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
-    # The second name is VPC Lattice's, event structure 1.0 (VPC Lattice User Guide, "Lambda functions").
-    if fields.get("isBase64Encoded") is True or fields.get("is_base64_encoded") is True:
-        content = _from_base64(content)
+    content = raw_body(fields)
     listed = (http_header(fields, "content-encoding") or "").lower().split(",")
     codings = [name for one in listed if (name := one.strip()) not in {"", "identity"}]
     if not codings or not content:
@@ -43,6 +39,35 @@ def http_body(event: object) -> bytes:
     if len(codings) > 1 or codings[0] not in _CODINGS:
         raise DecodeError("the body has a content coding other than gzip or deflate")
     return _undone(content, _CODINGS[codings[0]])
+
+
+@guarded
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    """Find the body of an HTTP event as it was sent: base64 is undone, a content coding is not."""
+    body = event.get("body")
+    content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
+    # The second name is VPC Lattice's, event structure 1.0 (VPC Lattice User Guide, "Lambda functions").
+    if event.get("isBase64Encoded") is True or event.get("is_base64_encoded") is True:
+        content = _from_base64(content)
+    return content
+
+
+@guarded
+def header_values(event: Mapping[str, Any], name: str) -> list[str]:
+    """Find every value of a header by its name in lower case, whichever way the event spells and repeats it.
+
+    An API Gateway's payload 1.0 has the last value in one place, and all of them in the other.
+    """
+    for fields in (event.get("multiValueHeaders"), event.get("headers")):
+        if not isinstance(fields, Mapping):
+            continue
+        found: list[object] = []
+        for key, value in cast("Mapping[str, object]", fields).items():
+            if key.lower() == name:
+                found += cast("list[object]", value) if isinstance(value, list) else [value]
+        if found:
+            return [one for one in found if isinstance(one, str)]
+    return []
 
 
 @guarded

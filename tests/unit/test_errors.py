@@ -61,6 +61,10 @@ SAMPLES = {
             errors.RouteRejectedError,
         )
     },
+    errors.WebhookRejected: (
+        errors.WebhookRejected("wrong-signature", "its signature is by another secret"),
+        "the webhook is rejected: its signature is by another secret",
+    ),
     errors.TeardownFailedError: (
         errors.TeardownFailedError(RESPONSE, **STATUS),
         "GET https://h/p: status 429 (rate_limited); the session may still run",
