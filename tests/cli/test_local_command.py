@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -109,15 +110,27 @@ def test_a_command_that_a_signal_ended_is_128_and_its_number(number):
     assert ran("--", sys.executable, "-c", code)[0] == 128 + number
 
 
+@contextlib.contextmanager
+def hang_up(action):
+    """Have programs that are started here begin with it, whatever these tests were started with."""
+    before = signal.signal(signal.SIGHUP, action)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_passed_on(number):
     """The command decides what they mean, and its status is the end."""
-    with subprocess.Popen(
-        [*MAIN, "--", sys.executable, "-c", WAIT],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with hang_up(signal.SIG_DFL):
+        process = subprocess.Popen(
+            [*MAIN, "--", sys.executable, "-c", WAIT],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    with process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
         out, _ = process.communicate(timeout=20)
@@ -173,9 +186,7 @@ def test_it_has_stopped_when_it_ends():
 
 def test_what_is_ignored_stays_ignored():
     """As under `nohup`: a hang-up ends neither."""
-    ignored = signal.getsignal(signal.SIGHUP)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with hang_up(signal.SIG_IGN):
         process = subprocess.Popen(
             [*MAIN, "--", sys.executable, "-c", "print('ready', flush=True); print(input())"],
             stdin=subprocess.PIPE,
@@ -183,8 +194,6 @@ def test_what_is_ignored_stays_ignored():
             text=True,
             start_new_session=True,
         )
-    finally:
-        signal.signal(signal.SIGHUP, ignored)
     with process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGHUP)
