@@ -430,3 +430,28 @@ def test_a_session_that_ended_by_time(archal):
         answer = send(f"{other.api_url}/_archal/state")
         refused(answer, 404, "session_ended")
         assert send(f"{other.api_url}/_archal/world").status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"clone": "github", "forward": 1e300}, "forward must be a time"),
+        ({"clone": "github", "now": -1}, "now must be a time"),
+        ({"clone": "github", "now": 1, "forward": 1}, "now or forward is needed, and not both"),
+        ({"x" * 3_000: 1}, "unknown field"),
+    ],
+)
+def test_a_refusal_names_the_key_in_few_words(ask, body, said):
+    message = refused(ask("POST", "clock", body), 400, "invalid_request")
+    assert said in message
+    assert len(message) <= 300
+
+
+def test_the_sessions_that_are_spoken_of_are_listed():
+    """However many came after them."""
+    with LocalArchal() as archal:
+        control = Control(archal.api_url, archal.token)
+        chosen, *others = [control.create().json["sessionId"] for _ in range(103)]
+        sessions = send(f"{archal.api_url}/_archal/world?session={chosen}").json["sessions"]
+        listed = [one["sessionId"] for one in sessions]
+    assert listed == [archal.session_id, chosen, *others[-100:]]

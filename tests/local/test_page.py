@@ -12,7 +12,7 @@ import pytest
 from support import supply
 from support.chromium import chromium
 from support.page import Page
-from support.standin import GITHUB_TOKEN, route, send
+from support.standin import GITHUB_TOKEN, Control, Route, route, send
 
 from archal_lambda.local import LocalArchal
 
@@ -204,6 +204,43 @@ def test_a_server_that_stops_is_said_and_one_that_comes_back_is_found(page):
         send(f"{second.api_url}/again")
         page.wait("document.querySelectorAll('tr.row').length === 1")
         assert rows(page)[0][:2] == ["1", "GET /again"]
+
+
+def test_a_server_that_went_further_is_known_as_another(page):
+    """Nothing of the old one is left, the session that was chosen included."""
+    with LocalArchal() as first:
+        port = int(first.api_url.rpartition(":")[2])
+        other = Control(first.api_url, first.token).create().json["sessionId"]
+        page.open(first, standin=False)
+        arrived(page, 1)
+        page.run("await page.locator('#session').selectOption(args.id);", id=other)
+    page.wait("document.querySelector('#connection').textContent.startsWith('Stopped')")
+    with LocalArchal(port=port) as second:
+        for _ in range(5):
+            send(f"{second.api_url}/again")
+        page.wait("document.querySelectorAll('tr.row').length === 5")
+        assert {row[1] for row in rows(page)} == {"GET /again"}
+        page.wait("document.querySelector('#session').value === a.id", id=second.session_id)
+        assert page.run("return page.locator('#reset-form').isVisible();")
+
+
+def test_another_session_begins_with_nothing_of_the_first(page, archal):
+    """Faults are of all sessions, and can be added whichever is chosen."""
+    other = Control(archal.api_url, archal.token).create().json["sessionId"]
+    page.open(archal, standin=False)
+    page.run("await page.locator('#snapshot').click();")
+    page.wait("document.querySelector('#said').textContent.includes('m1')")
+    Route(archal.base_url("github"), archal.token)("POST", "/user/repos", {"name": "one"})
+    page.wait("/^[1-9]/.test(document.querySelector('#changes-note').textContent)")
+    page.wait("document.querySelector('#mark').options.length === 1")
+    page.run("await page.locator('#session').selectOption(args.id);", id=other)
+    page.wait("document.querySelector('#change-list').children.length === 0")
+    page.wait("document.querySelector('#marks-form').hidden")
+    assert page.text("#changes-note") == ""
+    page.run("await page.locator('#add-fault summary').click();")
+    page.run("await page.locator('[name=status]').fill('503');")
+    page.run("await page.locator('#fault-form button').click();")
+    page.wait("document.querySelector('#said').textContent.includes('Fault f1 is added.')")
 
 
 def test_a_hidden_or_paused_page_asks_for_no_requests(page, archal, github):

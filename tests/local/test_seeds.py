@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -345,3 +346,43 @@ def test_dates_and_bytes_of_yaml_are_understood(tmp_path):
     created = [one["created_at"] for one in state["issue"].values()]
     assert created == ["2026-01-31T00:00:00Z", "2026-01-31T10:00:00Z", "2026-01-31T08:00:00Z"]
     assert state["file"]["testuser/r:a.bin"]["text"] is None
+
+
+@pytest.mark.parametrize(
+    "text", ["[!!bool maybe]", "!!timestamp foo", "!!int ''", "!!float ''", "!!int _", "!!map [a]"]
+)
+def test_a_tag_that_does_not_fit_is_told_of(tmp_path, text):
+    """Of which PyYAML has errors of its own."""
+    (tmp_path / "seed.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"seeds names the file .*seed\.yaml: "):
+        LocalArchal(seeds={"github": tmp_path / "seed.yaml"})
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".json", "a\0.json", "\udcff.json", "a\n.json"])
+def test_a_name_that_no_file_or_seed_can_have_is_told_of(tmp_path, name):
+    with contextlib.suppress(OSError, ValueError):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ConfigurationError, match="seeds names the file"):
+        LocalArchal(seeds={"github": tmp_path / name})
+
+
+def test_a_color_is_six_digits_and_nothing_else():
+    labels = [{"name": "a", "color": "ff0000\n"}]
+    document = {"repositories": [{"name": "shop", "labels": labels}]}
+    with pytest.raises(ConfigurationError, match=r"labels\[0\]\.color"):
+        LocalArchal(seeds={"github": document})
+
+
+@pytest.mark.parametrize("seeds", [[], "", 0])
+def test_what_is_no_mapping_is_refused(seeds):
+    with pytest.raises(ConfigurationError, match="seeds must be a mapping of clone id to seed"):
+        LocalArchal(seeds=seeds)
+
+
+def test_many_files_are_planted_in_time():
+    """Each at the cost of the first."""
+    files = {f"src/{number}.py": "x" for number in range(10_000)}
+    document = {"repositories": [{"name": "shop", "owner": "testuser", "files": files}]}
+    with LocalArchal(seeds={"github": document}) as archal:
+        answer = Route(archal.base_url("github"), archal.token)("GET", "/repos/testuser/shop")
+    assert answer.status == 200  # within the five seconds that a test's request has

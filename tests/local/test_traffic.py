@@ -64,8 +64,9 @@ def test_requests_have_numbers_that_stay(archal):
     assert [request["number"] for request in first["requests"]] == [1, 2]
     assert [request["number"] for request in second["requests"]] == [3]
     assert second["last"] == 3
-    assert asked(archal, "requests?after=3")[1] == {"requests": [], "last": 3}
-    assert asked(archal, "requests?after=99")[1] == {"requests": [], "last": 3}
+    nothing = {"run": first["run"], "requests": [], "last": 3}
+    assert asked(archal, "requests?after=3")[1] == nothing
+    assert asked(archal, "requests?after=99")[1] == nothing
     assert asked(archal, "requests/3")[1]["path"] == second["requests"][0]["path"]
 
 
@@ -121,7 +122,8 @@ def test_looking_is_no_request(archal):
     """The page's own calls are in no list."""
     for _ in range(3):
         asked(archal, "requests")
-    assert asked(archal, "requests")[1] == {"requests": [], "last": 0}
+    found = asked(archal, "requests")[1]
+    assert (found["requests"], found["last"]) == ([], 0)
     assert archal.requests == ()
 
 
@@ -219,6 +221,17 @@ def test_credentials_are_hidden_wherever_they_come_again(archal):
         ("a=known-secret&b=known%2Dsecret", FORM, "a=[redacted]&b=[redacted]"),
         ("payload=%7B%22token%22%3A%22abc%22%7D", FORM, "payload=%7B%22token%22%3A%22[redacted]%22%7D"),
         ("password=abc", "", "password=[redacted]"),
+        ("A=1\nAPI_KEY=abc\n", "text/plain", "A=1\nAPI_KEY=[redacted]\n"),
+        ("password: abc\nn: 1", "application/yaml", "password: [redacted]\nn: 1"),
+        ("password: null\ntokens: [a]", "application/yaml", "password: null\ntokens: [a]"),
+        ('mutation { login(password: "abc") }', "application/graphql", 'mutation { login(password: "[redacted]") }'),
+        ("{'password': 'abc'}", JSON, "{'password': '[redacted]'}"),
+        ('{"pwd": "abc", "pass": "abc"}', JSON, '{"pwd": "[redacted]", "pass": "[redacted]"}'),
+        ('[{"name": "API_KEY", "value": "abc"}]', JSON, '[{"name": "API_KEY", "value": "[redacted]"}]'),
+        ('{"url": "https://me:abc@h/x?a=1&access_token=abc#f"}', JSON,
+         '{"url": "https://me:[redacted]@h/x?a=1&access_token=[redacted]"}'),
+        ('<user name="me" password="abc"/>', "text/xml", '<user name="me" password="[redacted]"/>'),
+        ("<Password><![CDATA[a<b]]></Password>", "text/xml", "<Password>[redacted]</Password>"),
         ("<a><SecretKey>x</SecretKey><b>c</b></a>", "text/xml", "<a><SecretKey>[redacted]</SecretKey><b>c</b></a>"),
         ("no secret here", "text/plain", "no secret here"),
         ('{{{]]]"\\', JSON, '{{{]]]"\\'),
@@ -227,6 +240,53 @@ def test_credentials_are_hidden_wherever_they_come_again(archal):
 def test_secrets_are_hidden_and_nothing_else_changes(text, kind, expected):
     """By name, by looks, and where they are known; in whole texts and in such as were cut off."""
     assert Hider(["known-secret"]).text(text, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "shown"),
+    [
+        ("/repos/x/TOKEN", {}, "/repos/x/[redacted]"),
+        ("/x?q=TOKEN", {}, "q=[redacted]"),
+        ("/x?q=" + "TOKEN".replace("_", "%5f"), {}, "q=[redacted]"),
+        ("/x?passphrase=abc&n=1", {}, "passphrase=[redacted]&n=1"),
+        ("/x?q=own-secret", {"Authorization": "Bearer own-secret"}, "q=[redacted]"),
+        ("/own-secret", {"Cookie": "sid=own-secret"}, "/[redacted]"),
+        ("/x", {"X-Trace": "own-secret", "Authorization": "Bearer own-secret"}, '"[redacted]"'),
+        ("/x", {"X-Foo": "TOKEN"}, '"[redacted]"'),
+        ("/x", {"X-Credential": "abc-def"}, '"[redacted]"'),
+        ("/x", {"Referer": "https://h/?access_token=abc-def"}, "?access_token=[redacted]"),
+    ],
+)
+def test_no_record_shows_a_secret_of_its_head(archal, path, headers, shown):
+    """By name, by looks, or because it is the request's own credential; however it is coded."""
+    token = "ghp_" + "A1b2C3d4" * 4
+    path = path.replace("ghp%5f", token[:3] + "%5f").replace("TOKEN", token)
+    headers = {name: value.replace("TOKEN", token) for name, value in headers.items()}
+    url = archal.base_url("github") + path
+    send(url, headers={"x-route-authorization": f"Bearer {archal.token}", **headers})
+    for told in (repr(archal.requests[-1]), json.dumps(newest(archal))):
+        assert shown in told.replace("'", '"').replace("\\", "")
+        for secret in (token, token.replace("_", "%5f"), "own-secret", "abc-def", "=abc"):
+            assert secret not in told
+
+
+def test_a_secret_stays_hidden_after_many_others(archal):
+    """In the request that it came with."""
+    github = route(archal)
+    github("POST", "/user/repos", {"name": "q", "description": "mine"}, credential="the-first-one")
+    body = json.dumps({"description": "the-first-one"}).encode()
+    github("POST", "/user/repos", body=body, credential="the-first-one")
+    number = asked(archal, "requests")[1]["last"]
+    for other in range(traffic_module._MAX_SECRETS + 1):
+        github("GET", "/user", credential=f"another-one-{other:03}")
+    assert "the-first-one" not in json.dumps(asked(archal, f"requests/{number}")[1])
+
+
+def test_a_secret_that_the_cut_goes_through_stays_hidden(archal):
+    secret = "s3cret" * 8
+    body = b'{"text": "' + b"x" * (65_536 - 40) + b" " + secret.encode() + b'"}'
+    route(archal, "chatty")("POST", "/x", body=body, credential=secret)
+    assert secret[:6] not in json.dumps(newest(archal))
 
 
 def test_hiding_takes_no_time_that_grows_faster_than_the_text():
@@ -300,7 +360,8 @@ def test_what_is_kept_is_bounded():
     assert traffic.one(501) is None
     assert traffic.one(502)["requestBody"]["note"] == "no longer kept"
     assert traffic.one(1501)["path"] == "/1501"
-    assert len(traffic.one(1501)["responseBody"]["text"]) == 65_536
+    # The last word's end is missing, which may be of a secret.
+    assert len(traffic.one(1501)["responseBody"]["text"]) == 65_536 - 4_096
     held = sum(len(each.request.content) + len(each.response.content) for each in traffic._kept)
     assert held == traffic._bytes <= traffic_module._MAX_BODIES
     assert len(traffic._seen) == 200

@@ -40,6 +40,8 @@ _HOST = "127.0.0.1"
 _NOT_BUILT = "The local Archal has not built this operation: emulate does not have it."
 _MARKER = b"x-archal-local"
 _HIDDEN = re.compile(r"grant|oauth|password|private_key|secret|token|webhook")
+# Of fields, also those in which emulate notes for itself when it touched an object.
+_LEFT_OUT = re.compile(rf"{_HIDDEN.pattern}|^(?:created|updated)_at$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +220,7 @@ class _Emulated(Running):
         for item in items:
             fields = (item[field] for field in self._service.known_by if item.get(field))
             name = str(next(fields, item["id"]))
-            shown = {field: value for field, value in item.items() if not _HIDDEN.search(field)}
+            shown = {field: value for field, value in item.items() if not _LEFT_OUT.search(field)}
             named[name if name not in named else f"{name} ({item['id']})"] = shown
         return named
 

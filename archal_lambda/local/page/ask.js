@@ -2,10 +2,19 @@
 
 let session = "";
 
-export function choose(id) { session = id; }
+export function choose(id) {
+  const changed = session !== id;
+  session = id;
+  return changed;
+}
 
-export async function ask(method, path, fields = {}) {
-  const values = session ? { ...fields, session } : fields;
+export const isChosen = () => session !== "";
+
+// Of what is not one session's, such as faults and requests.
+export const askAll = (method, path, fields = {}) => ask(method, path, fields, "");
+
+export async function ask(method, path, fields = {}, whose = session) {
+  const values = whose ? { ...fields, session: whose } : fields;
   const query = new URLSearchParams(values).toString();
   const reads = method === "GET";
   let response;
@@ -17,14 +26,15 @@ export async function ask(method, path, fields = {}) {
     });
     const text = await response.text();
     const data = text ? JSON.parse(text) : null;
-    return { ok: response.ok, status: response.status, data, why: response.ok ? "" : why(response.status, data) };
+    const missing = response.status === 404 && data?.message === "there is no such handle";
+    return { ok: response.ok, missing, data, why: response.ok ? "" : why(response.status, data, missing) };
   } catch {
-    return { ok: false, status: 0, data: null, why: "The local Archal does not answer." };
+    return { ok: false, missing: false, data: null, why: "The local Archal does not answer." };
   }
 }
 
-function why(status, data) {
+function why(status, data, missing) {
   // Of a handle that is not there, only the status is of use.
-  if (status === 404 && data?.message === "there is no such handle") return "Not available in this version (404).";
+  if (missing) return "Not available in this version (404).";
   return `${data?.message ?? "It failed"} (${status}).`;
 }

@@ -1,6 +1,6 @@
 // Faults: those there are, one more, and one less.
 
-import { ask } from "./ask.js";
+import { askAll } from "./ask.js";
 import { byId, make, note, say } from "./dom.js";
 
 const NUMBERS = new Set(["status", "times", "retryAfter", "delay"]);
@@ -9,8 +9,8 @@ let missing = false; // the handle; it does not come while the server runs
 
 export async function faults() {
   if (missing) return;
-  const answer = await ask("GET", "faults");
-  missing = answer.status === 404;
+  const answer = await askAll("GET", "faults");
+  missing = answer.missing;
   byId("add-fault").hidden = missing;
   if (answer.ok) note(byId("faults-note"), answer.data.faults.length > 0 ? "" : "None.");
   else note(byId("faults-note"), answer.why, true);
@@ -44,7 +44,7 @@ function card(fault) {
 const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 async function gone(path, done) {
-  const answer = await ask("DELETE", path);
+  const answer = await askAll("DELETE", path);
   await faults();
   say(answer.ok ? done : answer.why);
   (byId("fault-list").querySelector("button") ?? byId("add-fault").firstElementChild).focus();
@@ -56,7 +56,7 @@ export function begin() {
     event.preventDefault();
     const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
     const rule = Object.fromEntries(given.map(([name, value]) => [name, NUMBERS.has(name) ? Number(value) : value]));
-    const answer = await ask("POST", "faults", rule);
+    const answer = await askAll("POST", "faults", rule);
     await faults();
     say(answer.ok ? `Fault ${answer.data.id} is added.` : answer.why);
   });

@@ -1,6 +1,6 @@
 // The table of requests: the newest first, each of which opens to what was received, what the clone saw, and the bodies.
 
-import { ask } from "./ask.js";
+import { askAll } from "./ask.js";
 import { block, byId, laidOut, make } from "./dom.js";
 
 const MOST = 1000; // rows; as many as the server keeps
@@ -8,12 +8,15 @@ const MOST = 1000; // rows; as many as the server keeps
 const rows = byId("rows");
 const shown = new Map(); // number -> { request, row }
 let last = 0;
+let run = ""; // of which server
 
 // Asks for what came since; tells what it was, or null where nobody answered.
 export async function look() {
-  const answer = await ask("GET", "requests", { after: last });
+  const answer = await askAll("GET", "requests", { after: last });
   if (!answer.ok) return null;
-  if (answer.data.last < last) { // another server, which counts from 1
+  const another = run && answer.data.run !== run;
+  run = answer.data.run;
+  if (another) { // which counts from 1
     clear();
     return look();
   }
@@ -95,7 +98,7 @@ async function toggle(number, row, open) {
   const cell = make("td", { role: "cell", class: "detail", colspan: 6 }, make("p", { class: "quiet" }, "Loading…"));
   row.after(make("tr", { role: "row", class: "more", id: `request-${number}` }, cell));
   open.setAttribute("aria-controls", `request-${number}`);
-  const answer = await ask("GET", `requests/${number}`);
+  const answer = await askAll("GET", `requests/${number}`);
   cell.replaceChildren(...(answer.ok ? details(answer.data) : [make("p", { class: "note" }, answer.why)]));
 }
 

@@ -1,6 +1,6 @@
 // Sessions, state, snapshots and the changes since.
 
-import { ask, choose } from "./ask.js";
+import { ask, choose, isChosen } from "./ask.js";
 import { block, byId, json, make, note, options, say } from "./dom.js";
 
 let ready = "";
@@ -9,19 +9,29 @@ let missing = false; // the handle; it does not come while the server runs
 export async function world() {
   if (missing) return;
   const answer = await ask("GET", "world");
+  // The session that was chosen may be another server's.
+  if (answer.data?.code === "session_not_found" && choose("")) return switched();
   note(byId("world-note"), answer.why, true);
-  missing = answer.status === 404;
+  missing = answer.missing;
   byId("reset-form").hidden = missing;
   if (!answer.ok) return;
   const { session, sessions, clones, marks } = answer.data;
-  ready ||= session;
+  if (!isChosen()) ready = session;
   byId("session-list").replaceChildren(...sessions.map((each) => card(each, each.sessionId === session ? clones : [])));
-  options(byId("session"), sessions.map((each) => each.sessionId), byId("session").value || session);
+  options(byId("session"), sessions.map((each) => each.sessionId), session);
   for (const select of document.querySelectorAll("select.clones")) options(select, clones.map((clone) => clone.id));
   const isNew = byId("mark").options.length < marks.length;
   options(byId("mark"), marks, isNew ? marks.at(-1) : byId("mark").value);
   byId("marks-form").hidden = marks.length === 0;
   if (isNew) await changes({ quietly: true });
+}
+
+// Nothing of one session is shown beside another.
+async function switched() {
+  for (const id of ["state-tree", "change-list", "mark"]) byId(id).replaceChildren();
+  delete byId("change-list").dataset.shown;
+  for (const id of ["state-note", "changes-note"]) note(byId(id), "");
+  await world();
 }
 
 function card(session, clones) {
@@ -107,8 +117,7 @@ async function act(done, ...question) {
 export function begin() {
   byId("session").addEventListener("change", async (event) => {
     choose(event.target.value === ready ? "" : event.target.value);
-    byId("state-tree").replaceChildren();
-    await world();
+    await switched();
   });
   byId("reset-form").addEventListener("submit", (event) => {
     event.preventDefault();

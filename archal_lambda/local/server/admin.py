@@ -38,6 +38,7 @@ __all__ = ["Admin", "Handle", "body_of"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")  # nobody's name leads to another host
 _HTTP_PORT = "80"
+_MAX_MESSAGE = 300  # characters
 # Kept by nobody, shown in no frame, read as nothing else, and loaded by no other site.
 _GUARDS = {
     "cache-control": "no-store",
@@ -117,7 +118,7 @@ async def body_of(request: Request, type_: type[Any]) -> Any:  # noqa: ANN401 - 
     try:
         return msgspec.json.decode(content or b"{}", type=type_)
     except msgspec.ValidationError as error:
-        raise ApiError(400, "invalid_request", str(error)) from None
+        raise ApiError(400, "invalid_request", str(error)[:_MAX_MESSAGE]) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise ApiError(400, "invalid_json", "the body must be a JSON object in UTF-8") from None
 

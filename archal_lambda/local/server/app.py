@@ -187,15 +187,16 @@ class FrontDoor:
 
     def _record(self, exchange: Exchange, body: bytes, *, status: int, started: float) -> Kept:
         scope = exchange.scope
+        redactor = self._redactor.of(scope["headers"])
         record = RecordedRequest(
             method=scope["method"],
-            path=self._redactor.text(scope["raw_path"]),
-            query=self._redactor.query(scope["query_string"]),
+            path=redactor.text(scope["raw_path"]),
+            query=redactor.query(scope["query_string"]),
             session_id=exchange.session_id,
             clone=exchange.clone,
             status=status,
             duration_ms=(time.perf_counter() - started) * 1000,
-            received_headers=self._redactor.headers(scope["headers"]),
+            received_headers=redactor.headers(scope["headers"]),
             clone_saw=exchange.clone_saw,
             tool=exchange.tool,
             fault=exchange.fault,

@@ -97,7 +97,7 @@ class LocalArchal(Steering, FaultMaker):
         self._emulators = Emulators(emulate_path)
         self._kinds = all_kinds(extra, servers, emulated, self._emulators)
         check_clones(self._clones, known=self._kinds)
-        self._kinds, self._seeds = choose(seeds or {}, self._kinds, self._clones)
+        self._kinds, self._seeds = choose({} if seeds is None else seeds, self._kinds, self._clones)
         super().__init__(self._kinds)
         check_numbers(port=port, startup_delay=startup_delay, keep_alive=keep_alive)
         self._port = port

@@ -23,14 +23,7 @@ def load(path: Path) -> object:
     """Read a file; what is wrong with it is said of the argument `seeds`."""
     if path.suffix.lower() not in {".json", ".yaml", ".yml"}:
         raise _wrong(path, "its name must end in .json, .yaml or .yml")
-    if path.exists() and not path.is_file():  # reading a pipe would wait for whoever writes to it
-        raise _wrong(path, "it is not a file")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise _wrong(path, error.strerror or type(error).__name__) from None
-    except UnicodeDecodeError:
-        raise _wrong(path, "it is not UTF-8") from None
+    text = _text(path)
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unique)
@@ -44,7 +37,22 @@ def load(path: Path) -> object:
         reason = "it is nested too deep"
     except (yaml.YAMLError, ValueError) as error:
         reason = str(error).partition("\n")[0]
+    except (AttributeError, LookupError, TypeError):
+        # PyYAML's, of a value that its tag does not fit.
+        reason = "a value is not what its tag says, such as !!int or !!timestamp"
     raise _wrong(path, reason)
+
+
+def _text(path: Path) -> str:
+    try:
+        # Reading a pipe would wait for whoever writes to it.
+        if path.exists() and not path.is_file():
+            raise _wrong(path, "it is not a file")
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise _wrong(path, error.strerror or type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise _wrong(path, "it is not UTF-8") from None
 
 
 class _Loader(yaml.SafeLoader):

@@ -71,10 +71,16 @@ class _StateHandles:
             raise ApiError(404, "session_not_found", "the session does not exist")
         return {
             "session": session.id,
-            "sessions": [world.summary(one) for one in store.all()[-_LISTED:]],
+            "sessions": [world.summary(one) for one in self._listed(session)],
             "clones": world.clones(session),
             "marks": [mark.name for mark in self._keeper.marks(session)],
         }
+
+    def _listed(self, chosen: Session) -> list[Session]:
+        # The last ones, and those that are spoken of.
+        every = self._keeper.store.all()
+        older = [one for one in every[:-_LISTED] if one.id in {self._ready, chosen.id}]
+        return [*older, *every[-_LISTED:]]
 
     async def state(self, request: Request) -> object:
         """Show every object."""
@@ -115,13 +121,14 @@ class _StateHandles:
         clock = await self._keeper.clock(session, name)
         by, now = body.forward, body.now
         if (now is None) == (by is None):
-            raise _invalid("either now or forward is needed")
+            raise _invalid("now or forward is needed, and not both")
         if by is not None and by < 0:
             raise _invalid("forward must be 0 seconds or more")
         try:
             now = check_moment(clock() + (by or 0.0) if now is None else now)
         except ConfigurationError as error:
-            raise _invalid(str(error)) from None
+            name = "now" if by is None else "forward"
+            raise _invalid(f"{name} {error.reason}") from None
         return {"now": clock.set(now)}
 
     async def _asked(self, request: Request, type_: type[_B]) -> tuple[Session, _B]:

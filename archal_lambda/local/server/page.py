@@ -51,7 +51,7 @@ def page_handles(traffic: Traffic) -> list[tuple[str, Handle]]:
 
     async def requests(request: Request) -> object:
         number = _number(request.query_params.get("after", "0"), "after")
-        return {"requests": traffic.after(number), "last": traffic.last}
+        return {"run": traffic.run, "requests": traffic.after(number), "last": traffic.last}
 
     async def one(request: Request) -> object:
         number = _number(request.path_params["number"], "number")

@@ -159,11 +159,12 @@ class Proxy:
     async def _forward(self, exchange: Exchange, target: _Target) -> None:
         base = self._world.base_url(target.session.id, target.kind.id)
         scope = _clone_scope(exchange, target)
+        redactor = self._redactor.of(exchange.scope["headers"])
         exchange.clone_saw = SeenByClone(
             method=scope["method"],
-            path=self._redactor.text(scope["raw_path"]),
-            query=self._redactor.query(scope["query_string"]),
-            headers=self._redactor.headers(scope["headers"]),
+            path=redactor.text(scope["raw_path"]),
+            query=redactor.query(scope["query_string"]),
+            headers=redactor.headers(scope["headers"]),
         )
         started = False
 

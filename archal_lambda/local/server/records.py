@@ -14,12 +14,15 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from archal_lambda.local.server.shown import Hider, credentials
+
 __all__ = ["RecordedHeaders", "RecordedRequest", "Redactor", "RequestLog", "SeenByClone"]
 
 _REDACTED = "[redacted]"
 _MAX_RECORDS = 1000
 _SENSITIVE = re.compile(
-    r"auth|token|secret|cookie|key|signature|password|^x-route-|^x-archal-", re.IGNORECASE
+    r"auth|token|secret|cookie|key|signature|passw|passphrase|pwd|credential|^x-route-|^x-archal-",
+    re.IGNORECASE,
 )
 
 
@@ -129,19 +132,22 @@ def _as_recorded(record: msgspec.Struct, field: str) -> None:
 
 
 class Redactor:
-    """Removes sensitive values by name, and the known tokens wherever they stand."""
+    """Removes sensitive values by name and by looks, and the known secrets wherever they stand."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_hider", "_secrets")
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = tuple(secrets)
+        self._hider = Hider(self._secrets)
+
+    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> "Redactor":
+        """Give one that knows the secrets of a request's headers as well."""
+        found = credentials(headers)
+        return Redactor([*self._secrets, *found]) if found else self
 
     def text(self, raw: bytes) -> str:
-        """Decode a piece of the request head, without any known token."""
-        text = raw.decode("latin-1")
-        for secret in self._secrets:
-            text = text.replace(secret, _REDACTED)
-        return text
+        """Decode a piece of the request head, without a secret."""
+        return self._hider.part(raw.decode("latin-1"))
 
     def headers(self, raw: Iterable[tuple[bytes, bytes]]) -> RecordedHeaders:
         """Copy header fields, sensitive values redacted."""

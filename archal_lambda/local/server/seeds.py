@@ -72,6 +72,10 @@ def _read(seed: PathLike[str] | Mapping[str, object], kind: CloneKind) -> tuple[
         from archal_lambda.local.server.documents import load  # noqa: PLC0415 - see above
 
         path = Path(seed)
+        if not path.name.isprintable():  # it is the seed's name in the API, too
+            raise ConfigurationError(
+                "seeds", f"names the file {path.name!a}: name it in plain characters"
+            )
         name, where, raw = path.name, f"in {path}, ", load(path)
     else:
         raise ConfigurationError("seeds", f"must hold for {kind.id} a name, a Path or a mapping")

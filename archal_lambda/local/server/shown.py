@@ -12,7 +12,7 @@ import codecs
 import json
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote, unquote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,12 +25,12 @@ _DEPTH = 4  # of JSON inside of strings of JSON
 
 # Names of fields; an author is nobody's secret, and neither is what begins with such a word as `keyword`.
 _NAME = re.compile(
-    r"token|secret|passw|passphrase|credential|cookie|signature|\bauth$|_auth$|authorization"
-    r"|keys?$|\bcvc|\bcvv|\bpin$|card\W?number|\botp$",
+    r"token|secret|passw|pass_?phrase|\bpass$|pwd\b|credential|cookie|signature|\bauth$|_auth$|authorization"
+    r"|\bsig$|keys?$|\bcvc|\bcvv|\bpin$|card\W?number|\botp$",
     re.IGNORECASE,
 )
 # Names of header fields whose values may come again in a body.
-_CARRIES = re.compile(rb"authorization|token|secret|cookie|api-?key|password")
+_CARRIES = re.compile(rb"authorization|token|secret|cookie|api-?key|passw|passphrase|credential")
 # What is a credential by its looks, whatever it is called. No pattern here may go over a text more than once.
 _LOOKS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
@@ -41,9 +41,23 @@ _LOOKS = re.compile(
     re.DOTALL,
 )
 _STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)'
+# A value that a name before `=` or `:` gives away, in whatever text: a query, lines of an environment, YAML, XML's
+# attributes, a program. What JSON has for nothing is nothing to hide.
+_GIVEN = (
+    r"\"(?:[^\"\\]++|\\.)*+\"?|'[^'\n]*+'?|(?!(?:null|true|false|none)\b)[^\s\"'&;,<>{}()\[\]]++"
+)
+_ASSIGNED = re.compile(
+    rf"(?<![\w.-])([\w.-]{{3,64}}+)(\]?[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}})({_GIVEN})", re.IGNORECASE
+)
+_EMPTY = ('""', "''")
+_NAMED = re.compile(  # {"name": "API_KEY", "value": "…"}, as environments are written in JSON
+    rf"(\"(?:name|key)\"\s{{0,9}}:\s{{0,9}}\"([\w.-]{{3,64}})\"\s{{0,9}},\s{{0,9}}\"value\"\s{{0,9}}:\s{{0,9}})({_STRING})",
+    re.DOTALL,
+)
+_USER_INFO = re.compile(r"(?<=://)([^\s/@:\"']{0,255}:)[^\s/@\"']{1,255}(?=@)")
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]|[^\s{{}}\[\],\"]+", re.DOTALL)
 _COLON = re.compile(r"\s*:\s*")
-_XML = re.compile(r"(<(?:[\w-]++:)?([\w-]++)[^<>]*+>)([^<]++)")
+_XML = re.compile(r"(<(?:[\w-]++:)?([\w-]++)[^<>]*+>)(<!\[CDATA\[.*?(?:\]\]>|$)|[^<]++)", re.DOTALL)
 _TEXTUAL = re.compile(
     r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|x-ndjson|graphql|javascript)"
     r"|application/x-www-form-urlencoded"
@@ -111,7 +125,14 @@ class Hider:
         """Hide in a text that has no fields."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
-        return _LOOKS.sub(_HIDDEN, text)
+        text = _USER_INFO.sub(rf"\1{_HIDDEN}", _LOOKS.sub(_HIDDEN, text))
+        return _NAMED.sub(_named, _without_assigned(text))
+
+    def part(self, raw: str) -> str:
+        """Hide in a part of a URL, which is given decoded where its coding would hide a secret from this."""
+        shown, plain = self.plain(raw), unquote(raw)
+        hidden = self.plain(plain)
+        return shown if hidden == plain or hidden == unquote(shown) else hidden
 
     def _pair(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
@@ -175,6 +196,26 @@ def _value_end(text: str, start: int) -> int:
         if depth == 0:
             return token.end()
     return len(text)
+
+
+def _without_assigned(text: str) -> str:
+    pieces: list[str] = []
+    done = at = 0
+    while match := _ASSIGNED.search(text, at):
+        name, value = match[1], match[3]
+        if not _NAME.search(name) or _HIDDEN in value or value in _EMPTY:
+            at = match.end(
+                2
+            )  # what looks like its value may have names of its own, as the query of a URL
+            continue
+        quote = value[0] if value[0] in "\"'" else ""
+        pieces += [text[done : match.start(3)], quote, _HIDDEN, quote]
+        done = at = match.end()
+    return "".join([*pieces, text[done:]])
+
+
+def _named(match: re.Match[str]) -> str:
+    return f'{match[1]}"{_HIDDEN}"' if _NAME.search(match[2]) else match[0]
 
 
 def _element(match: re.Match[str]) -> str:

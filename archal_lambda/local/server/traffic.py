@@ -6,6 +6,7 @@ pays for no more than a reference, and must give nothing of them away but throug
 
 from __future__ import annotations
 
+import secrets as secrets_
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _MAX_REQUESTS = 1000  # whose records are kept
 _MAX_BODY = 65_536  # bytes kept of each body
 _MAX_BODIES = 16_777_216  # bytes kept of all bodies; the oldest ones go first
 _MAX_SECRETS = 200  # the last ones seen, which are looked for in every body
+_LONGEST_WORD = 4096  # characters, which a secret may have
 _Pairs = list[tuple[bytes, bytes]]
 
 
@@ -66,7 +68,10 @@ class _Body:
         elif self.coding not in {"", "identity"} or not is_text(self.type, self.content):
             note = "not shown, because it is not text"
         else:
-            text = hider.text(self.content.decode("utf-8", "replace"), self.type)
+            text = self.content.decode("utf-8", "replace")
+            if len(self.content) < self.size:
+                text = _whole_words(text)
+            text = hider.text(text, self.type)
             if len(self.content) < self.size:
                 note = f"only the first {len(self.content)} bytes are kept"
         return {"type": self.type or None, "size": self.size, "text": text, "note": note}
@@ -75,14 +80,28 @@ class _Body:
 class Kept:
     """One request, and as much of the response as was sent so far."""
 
-    __slots__ = ("_traffic", "number", "record", "request", "response", "response_headers")
+    __slots__ = (
+        "_traffic",
+        "number",
+        "record",
+        "request",
+        "response",
+        "response_headers",
+        "secrets",
+    )
 
     def __init__(
-        self, traffic: Traffic, number: int, record: RecordedRequest, headers: _Pairs
+        self,
+        traffic: Traffic,
+        number: int,
+        record: RecordedRequest,
+        headers: _Pairs,
+        secrets: list[str],
     ) -> None:
         self._traffic = traffic
         self.number = number
         self.record = record
+        self.secrets = secrets
         self.request = _Body(headers)
         self.response_headers: _Pairs = []
         self.response = _Body(())
@@ -101,6 +120,9 @@ class Traffic:
     """The last requests, by number from 1 up; used on the server's loop alone."""
 
     def __init__(self, redactor: Redactor, secrets: Iterable[str]) -> None:
+        self.run = secrets_.token_hex(
+            8
+        )  # by which a page knows another server, which counts from 1
         self._redactor = redactor
         self._secrets = tuple(secrets)
         self._seen: dict[str, None] = {}
@@ -111,7 +133,8 @@ class Traffic:
 
     def add(self, record: RecordedRequest, headers: _Pairs, body: bytes) -> Kept:
         """Keep a request whose response begins."""
-        for secret in credentials(headers):
+        secrets = credentials(headers)
+        for secret in secrets:
             self._seen.pop(secret, None)  # the last one used is the last to be forgotten
             self._seen[secret] = None
         while len(self._seen) > _MAX_SECRETS:
@@ -119,7 +142,7 @@ class Traffic:
         if len(self._kept) == _MAX_REQUESTS:
             self._forget(self._kept[0])
         self.last += 1
-        kept = Kept(self, self.last, record, headers)
+        kept = Kept(self, self.last, record, headers, secrets)
         self._kept.append(kept)
         self._with_bodies.append(kept)
         self.keep(kept, kept.request, body)
@@ -143,7 +166,7 @@ class Traffic:
         if not first <= number <= self.last:
             return None
         kept = self._kept[number - first]
-        hider = Hider([*self._secrets, *self._seen])
+        hider = Hider([*self._secrets, *self._seen, *kept.secrets])
         return {
             **_rendered(kept),
             "requestBody": kept.request.shown(hider),
@@ -158,6 +181,13 @@ class Traffic:
         self._bytes -= kept.request.drop() + kept.response.drop()
         if self._with_bodies and self._with_bodies[0] is kept:
             self._with_bodies.popleft()
+
+
+def _whole_words(text: str) -> str:
+    """Leave out the last word, whose end is missing: it may be the beginning of a secret."""
+    last = text[-_LONGEST_WORD:]
+    end = max(last.rfind(mark) for mark in " \t\r\n\"'<>&,;") + 1
+    return text[: len(text) - len(last) + end]
 
 
 def _rendered(kept: Kept) -> dict[str, object]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES"]
 
+_LONGEST_PATH = 4096  # characters; as on the file systems that git writes to
 _BASE64_LINE = 60  # characters; GitHub breaks lines there
 # GitHub docs, rest/using-the-rest-api/getting-started: media types; Octokit writes the version, too.
 _RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
@@ -132,7 +133,8 @@ def _check_branch(repo: Repo, branch: str | None) -> None:
 def _checked_path(call: Call, repo: Repo) -> str:
     path = call.path("path")
     segments = path.split("/")
-    if any(segment in {"", ".", "..", ".git"} for segment in segments) or "\x00" in path:
+    malformed = any(segment in {"", ".", "..", ".git"} for segment in segments) or "\x00" in path
+    if malformed or len(path) > _LONGEST_PATH:
         raise GitHubError(422, "path contains a malformed path component")
     parents = {"/".join(segments[:end]) for end in range(1, len(segments))}
     is_directory = any(name.startswith(f"{path}/") for name in repo.files)

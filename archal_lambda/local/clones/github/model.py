@@ -20,6 +20,7 @@ __all__ = [
     "User",
     "blob_sha",
     "commit_sha",
+    "tree_name",
     "tree_sha",
     "when",
 ]
@@ -126,6 +127,7 @@ class Repo:
     issues: dict[int, Issue] = dataclasses.field(default_factory=dict[int, Issue])
     comments: dict[int, Comment] = dataclasses.field(default_factory=dict[int, Comment])
     files: dict[str, bytes] = dataclasses.field(default_factory=dict[str, bytes])
+    tree: int = 0  # the sum of the hashes of `files`
     head: Commit | None = None
 
     @property
@@ -155,8 +157,17 @@ def blob_sha(content: bytes) -> str:
 
 def tree_sha(files: dict[str, bytes]) -> str:
     """Hash a set of files; equal sets hash equal, but not as git hashes trees."""
-    lines = (f"{path}\x00{blob_sha(files[path])}\n" for path in sorted(files))
-    return _sha1("".join(lines).encode("utf-8", "surrogatepass"))
+    return tree_name(sum(entry_hash(path, content) for path, content in files.items()))
+
+
+def tree_name(entries: int) -> str:
+    """Give the hash of a set of files from the sum of its entries', to which one can be added alone."""
+    return f"{entries % 2**160:040x}"
+
+
+def entry_hash(path: str, content: bytes) -> int:
+    """Hash a file with its path."""
+    return int(_sha1(f"{path}\x00{blob_sha(content)}".encode("utf-8", "surrogatepass")), 16)
 
 
 def commit_sha(tree: str, parent: str | None, message: str, number: int) -> str:

@@ -53,7 +53,7 @@ class LabelSeed(_Part, frozen=True, kw_only=True):
     """A label of a repository, beside or instead of one of GitHub's nine."""
 
     name: _Name
-    color: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{6}$")] = LABEL_COLOR
+    color: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{6}\Z")] = LABEL_COLOR
     description: str | None = None
 
 

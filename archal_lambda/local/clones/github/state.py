@@ -18,7 +18,8 @@ from archal_lambda.local.clones.github.model import (
     Signature,
     User,
     commit_sha,
-    tree_sha,
+    entry_hash,
+    tree_name,
     when,
 )
 
@@ -169,12 +170,13 @@ class State:
         committer: Signature | None = None,
     ) -> Commit:
         """Write a file, or delete it if `content` is None, as one commit; the viewer signs unless others are given."""
-        if content is None:
-            del repo.files[path]
-        else:
+        if path in repo.files:
+            repo.tree -= entry_hash(path, repo.files.pop(path))
+        if content is not None:
             repo.files[path] = content
+            repo.tree += entry_hash(path, content)
         default = Signature(name=self.viewer.login, email=self.viewer.email, date=when(self.now()))
-        tree, parent = tree_sha(repo.files), repo.head.sha if repo.head else None
+        tree, parent = tree_name(repo.tree), repo.head.sha if repo.head else None
         repo.head = Commit(
             sha=commit_sha(tree, parent, message, self.next_id()),
             tree=tree,
