@@ -12,7 +12,7 @@ import pytest
 from support import supply
 from support.chromium import chromium
 from support.page import Page
-from support.standin import GITHUB_TOKEN, Control, route, send
+from support.standin import GITHUB_TOKEN, Control, Route, route, send
 
 from archal_lambda.local import LocalArchal
 
@@ -224,14 +224,15 @@ def test_a_server_that_went_further_is_known_as_another(page):
         assert page.run("return page.locator('#reset-form').isVisible();")
 
 
-def test_another_session_begins_with_nothing_of_the_first(page, archal, github):
+def test_another_session_begins_with_nothing_of_the_first(page, archal):
     """Faults are of all sessions, and can be added whichever is chosen."""
     other = Control(archal.api_url, archal.token).create().json["sessionId"]
     page.open(archal, standin=False)
     page.run("await page.locator('#snapshot').click();")
     page.wait("document.querySelector('#said').textContent.includes('m1')")
-    github("POST", "/user/repos", {"name": "one"})
+    Route(archal.base_url("github"), archal.token)("POST", "/user/repos", {"name": "one"})
     page.wait("/^[1-9]/.test(document.querySelector('#changes-note').textContent)")
+    page.wait("document.querySelector('#mark').options.length === 1")
     page.run("await page.locator('#session').selectOption(args.id);", id=other)
     page.wait("document.querySelector('#change-list').children.length === 0")
     page.wait("document.querySelector('#marks-form').hidden")

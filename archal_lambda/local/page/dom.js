@@ -24,8 +24,8 @@ export function note(element, text, wrong = false) {
 // Replaces the options of a <select>, and keeps what is chosen; those written in the page stay in front.
 export function options(select, values, chosen = select.value) {
   const wanted = values.map(String);
-  const fixed = [...select.options].filter((option) => !option.dataset.made);
-  const present = [...select.options].filter((option) => option.dataset.made).map((option) => option.value);
+  const fixed = [...select.options].filter((option) => !("made" in option.dataset));
+  const present = [...select.options].filter((option) => "made" in option.dataset).map((option) => option.value);
   if (present.join("\n") !== wanted.join("\n")) {
     select.replaceChildren(...fixed, ...wanted.map((value) => make("option", { value, "data-made": true }, value)));
   }
