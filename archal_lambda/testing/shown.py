@@ -1,7 +1,8 @@
 """Bodies as they may be shown: text without secrets, or no more than how large something is.
 
 This module owns what in a body is a secret. It reads text as it is, whole or cut off, and leaves everything else in it
-untouched, so that what is shown is what was sent. It must not keep anything.
+untouched, so that what is shown is what was sent. The local Archal's page and recordings have it in common. It must not
+keep anything.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from urllib.parse import quote_plus, unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Hider", "credentials", "is_text"]
+__all__ = ["HIDDEN", "Hider", "credentials", "is_text"]
 
-_HIDDEN = "[redacted]"
+HIDDEN = "[redacted]"
 _MIN_SECRET = 6  # characters; anything shorter would be found inside of ordinary words
 _DEPTH = 4  # of JSON inside of strings of JSON
 
@@ -37,9 +38,13 @@ _LOOKS = re.compile(
     r"[A-Za-z0-9_-]{8,}"
     r"|(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
     r"|(?<=Bearer )[\w.~+/=-]{6,}"
+    r"|(?<=/bot)\d{6,}+:[\w-]{20,}+"  # in paths of Telegram
+    r"|(?<=/services/)T\w++/B\w++/\w++"  # and of Slack's webhooks
+    r"|(?<=://)[^\s/:@\"]++:[^\s/@\"]++(?=@)"  # user and password of a URL
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     re.DOTALL,
 )
+_PARAMETER = re.compile(r"([?&;]([\w.\[\]%~-]++)=)([^&\s\"'<>#\\;,]++)")  # of a URL within a text
 _STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)'
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]|[^\s{{}}\[\],\"]+", re.DOTALL)
 _COLON = re.compile(r"\s*:\s*")
@@ -110,17 +115,19 @@ class Hider:
     def plain(self, text: str) -> str:
         """Hide in a text that has no fields."""
         for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return _LOOKS.sub(_HIDDEN, text)
+            text = text.replace(secret, HIDDEN)
+        return _PARAMETER.sub(_parameter, _LOOKS.sub(HIDDEN, text))
+
+    def field(self, name: str, value: str) -> str:
+        """Give the value of a field of this name."""
+        return HIDDEN if _NAME.search(name.rstrip("]")) else self.text(value, "application/json")
 
     def _pair(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
         value = unquote_plus(value)
         if not equals or not value:
             return pair
-        if _NAME.search(unquote_plus(name).rstrip("]")):
-            return f"{name}={_HIDDEN}"
-        shown = self.text(value, "application/json")
+        shown = self.field(unquote_plus(name), value)
         return pair if shown == value else f"{name}={quote_plus(shown, safe='[]')}"
 
     def _json(self, text: str, depth: int = 0) -> str:
@@ -140,7 +147,7 @@ class Hider:
             end = _value_end(text, colon.end())
             value = text[colon.end() : end]
             pieces.append(token[0] + colon[0])
-            pieces.append(value if value in {"null", '""', "true", "false"} else f'"{_HIDDEN}"')
+            pieces.append(value if value in {"null", '""', "true", "false"} else f'"{HIDDEN}"')
             done = hidden_until = end
         return "".join([*pieces, text[done:]])
 
@@ -178,4 +185,8 @@ def _value_end(text: str, start: int) -> int:
 
 
 def _element(match: re.Match[str]) -> str:
-    return match[1] + _HIDDEN if _NAME.search(match[2]) else match[0]
+    return match[1] + HIDDEN if _NAME.search(match[2]) else match[0]
+
+
+def _parameter(match: re.Match[str]) -> str:
+    return match[1] + HIDDEN if _NAME.search(unquote_plus(match[2]).rstrip("]")) else match[0]

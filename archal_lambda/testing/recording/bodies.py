@@ -1,0 +1,152 @@
+"""Bodies as a recording has them, and back.
+
+This module owns their forms. What is a secret in a text is for `testing.shown` to say, and what is another at each
+recording for `names`; of messages of JSON-RPC, whose numbers are, this module knows.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import msgspec
+
+from archal_lambda.testing.recording.form import NOTHING, Body
+from archal_lambda.testing.recording.names import Names
+from archal_lambda.testing.shown import HIDDEN, Hider
+
+__all__ = ["FORM", "message_id", "recorded_body", "sent_body"]
+
+FORM = "application/x-www-form-urlencoded"
+_ID = "{archal.id}"
+_ID_IN_JSON = re.compile(rf'"{re.escape(_ID)}"')
+_CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
+_DATA = re.compile(r"^(data: ?)(\{.*\})(\r?)$", re.MULTILINE)
+# A part of a multipart body (RFC 7578): its name, and what it has.
+_PART = re.compile(
+    rb'(;\s*name="([^"\r\n]*)"[^\r\n]*+\r\n(?:[^\r\n]++\r\n)*+\r\n)(.*?)(?=\r\n--)', re.DOTALL
+)
+_BOUNDARY = re.compile(rb"--([^\r\n]{1,70}?)(?:--)?\r\n")
+_CLIENT = "clientInfo"  # with the version of this package
+
+
+def message_id(content: bytes) -> object:
+    """Give the number of a JSON-RPC request; None for what is no request."""
+    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        message: object = msgspec.json.decode(content)
+        if isinstance(message, dict) and "jsonrpc" in message:
+            return cast("dict[str, Any]", message).get("id")
+    return None
+
+
+def recorded_body(
+    content: bytes, content_type: str, hider: Hider, names: Names, *, number: object = None
+) -> Body:
+    """Write a body down without secrets; `number` is the one of the JSON-RPC request that it is, or answers."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type.startswith("multipart/"):
+        content = _multipart(content, hider)
+    text = _text(content, content_type)
+    if text is None:
+        shown = names.hide(hider.plain(content.decode("latin-1"))).encode("latin-1")
+        return Body(base64=base64.b64encode(shown).decode("ascii"))
+    if not text:
+        return NOTHING
+    if media_type != FORM and (not media_type or "json" in media_type):
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            value = msgspec.json.decode(hider.text(text, "application/json"))
+            msgspec.json.encode(value)  # which a lone surrogate keeps from being written
+            hidden = _leaves(value, lambda leaf: names.hide(hider.plain(leaf)))
+            return Body(json=_unnumbered(hidden, number))
+    shown = hider.text(text, media_type)
+    if media_type == "text/event-stream":
+        shown = _DATA.sub(lambda found: _event(found, number), shown)
+    return Body(text=names.hide(shown))
+
+
+def sent_body(body: Body, content_type: str, names: Names, *, number: object = None) -> bytes:
+    """Make the content of a recorded body anew, with the names and the number of now."""
+    if isinstance(body.base64, str):
+        return base64.b64decode(body.base64)
+    if body.json is not msgspec.UNSET:
+        text = msgspec.json.encode(body.json).decode()
+    elif isinstance(body.text, str):
+        text = body.text
+    else:
+        return b""
+    if number is not None:
+        shown = msgspec.json.encode(number).decode()
+        text = _ID_IN_JSON.sub(lambda _: shown, text)
+    text = names.show(text)
+    if body.json is msgspec.UNSET:
+        with suppress(LookupError, UnicodeError):
+            return text.encode(_charset(content_type))
+    return text.encode()
+
+
+def _charset(content_type: str) -> str:
+    found = _CHARSET.search(content_type)
+    return found[1] if found else "utf-8"
+
+
+def _text(content: bytes, content_type: str) -> str | None:
+    """Give a body as text, if it is the same again as bytes."""
+    with suppress(LookupError, UnicodeError, ValueError):
+        charset = _charset(content_type)
+        text = content.decode(charset)
+        if text.encode(charset) == content and ("\0" not in text):
+            return text
+    return None
+
+
+def _leaves(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON may be anything
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_leaves(one, change) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value).items()
+        return {change(key): _leaves(one, change) for key, one in pairs}
+    return value
+
+
+def _unnumbered(value: Any, number: object) -> Any:  # noqa: ANN401 - JSON may be anything
+    """Leave out of messages what counts in one process only."""
+    if isinstance(value, list):
+        return [_unnumbered(one, number) for one in cast("list[Any]", value)]
+    if number is None or not isinstance(value, dict) or "jsonrpc" not in value:
+        return cast("Any", value)
+    message = cast("dict[str, Any]", value)
+    if message.get("id") == number:
+        message["id"] = _ID
+    params = message.get("params")
+    for part in (params, params.get("_meta") if isinstance(params, dict) else None):
+        if isinstance(part, dict):
+            held = cast("dict[str, Any]", part)
+            if held.get("progressToken") in {number, HIDDEN}:
+                held["progressToken"] = _ID
+            for key in [key for key in held if key.rpartition("/")[2] == _CLIENT]:
+                del held[key]
+    return message
+
+
+def _event(found: re.Match[str], number: object) -> str:
+    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        message = msgspec.json.decode(found[2])
+        return found[1] + msgspec.json.encode(_unnumbered(message, number)).decode() + found[3]
+    return found[0]
+
+
+def _multipart(content: bytes, hider: Hider) -> bytes:
+    """Hide what the fields of a form hold, and put a boundary that stays for the one that was drawn."""
+
+    def part(found: re.Match[bytes]) -> bytes:
+        name, value = (raw.decode("latin-1") for raw in found.group(2, 3))
+        return found[1] + hider.field(name, value).encode("latin-1")
+
+    content = _PART.sub(part, content)
+    boundary = _BOUNDARY.match(content)
+    return content.replace(boundary[1], b"boundary") if boundary else content
