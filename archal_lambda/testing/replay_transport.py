@@ -9,19 +9,27 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from archal_lambda import errors
 from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.core.secrets import guarded
 from archal_lambda.core.timeouts import Deadline, Timeout
-from archal_lambda.errors import ConfigurationError, RequestTimeout, TransportError
+from archal_lambda.errors import (
+    ConfigurationError,
+    RequestTimeout,
+    ResponseTooLarge,
+    TransportError,
+)
 from archal_lambda.testing.recording.bodies import message_id, sent_body
 from archal_lambda.testing.recording.form import Answered, Asked, Exchange, Failed, read
 from archal_lambda.testing.recording.matching import differences, distance, fits
 from archal_lambda.testing.recording.redaction import Redaction, reads_a_secret
 
 __all__ = ["ReplayMissError", "ReplayTransport"]
+
+_FACTS = ("phase", "status_code", "limit")
 
 
 class ReplayMissError(AssertionError):
@@ -193,16 +201,21 @@ def _title(asked: Asked) -> str:
 
 def _is_known(failed: Failed) -> bool:
     kind = getattr(errors, failed.type, None)
-    return isinstance(kind, type) and issubclass(kind, TransportError)
+    if not (isinstance(kind, type) and issubclass(kind, TransportError)):
+        return False
+    try:
+        _error(failed, Request("GET", "/"))
+    except TypeError:  # a fact that it has not, or has not got
+        return False
+    return True
 
 
 def _error(failed: Failed, request: Request) -> TransportError:
     """Make the error anew, as one of this request."""
     kind = getattr(errors, failed.type)
-    facts = {"method": request.method, "url": request.url, "sent": failed.sent}
-    if failed.limit is not None:
-        return kind(limit=failed.limit, **facts)
-    for name in ("phase", "status_code"):
-        if getattr(failed, name) is not None:
-            facts[name] = getattr(failed, name)
-    return kind(failed.reason, **facts)
+    facts: dict[str, Any] = {"method": request.method, "url": request.url, "sent": failed.sent}
+    facts |= {name: value for name in _FACTS if (value := getattr(failed, name)) is not None}
+    error: TransportError = (
+        kind(**facts) if kind is ResponseTooLarge else kind(failed.reason, **facts)
+    )
+    return error

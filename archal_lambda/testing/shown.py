@@ -27,7 +27,7 @@ _DEPTH = 4  # of JSON inside of strings of JSON
 # Names of fields; an author is nobody's secret, and neither is what begins with such a word as `keyword`.
 _NAME = re.compile(
     r"token|secret|passw|passphrase|credential|cookie|signature|\bauth$|_auth$|authorization"
-    r"|keys?$|\bcvc|\bcvv|\bpin$|card\W?number|\botp$",
+    r"|keys?$|(?:\b|_)(?:cvc|cvv|(?:pin|otp|sig)$)|card\W?number",
     re.IGNORECASE,
 )
 # Names of header fields whose values may come again in a body.
@@ -37,7 +37,7 @@ _LOOKS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
     r"[A-Za-z0-9_-]{8,}"
     r"|(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
-    r"|(?<=Bearer )[\w.~+/=-]{6,}"
+    r"|(?<=Bearer )(?!realm=)[\w.~+/=-]{6,}"
     r"|(?<=/bot)\d{6,}+:[\w-]{20,}+"  # in paths of Telegram
     r"|(?<=/services/)T\w++/B\w++/\w++"  # and of Slack's webhooks
     r"|(?<=://)[^\s/:@\"]++:[^\s/@\"]++(?=@)"  # user and password of a URL

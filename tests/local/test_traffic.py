@@ -12,8 +12,8 @@ from support.standin import GITHUB_TOKEN, route, send
 from archal_lambda.local import LocalArchal
 from archal_lambda.local.server import traffic as traffic_module
 from archal_lambda.local.server.records import RecordedRequest, Redactor
-from archal_lambda.testing.shown import Hider, credentials, is_text
 from archal_lambda.local.server.traffic import Traffic
+from archal_lambda.testing.shown import Hider, credentials, is_text
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -36,7 +36,7 @@ from archal_lambda.testing import RecordTransport, ReplayMissError, ReplayTransp
 from archal_lambda.transports.mock import MockTransport
 
 ROOT = "https://ses-1.clones.archal.ai"
-TOKEN = "-".join(["of", "the", "route", "0123456789"])
+TOKEN = "of-the-route-0123456789"
 SETTINGS = Settings(clone_urls={"github": f"{ROOT}/github/api"}, token=TOKEN)
 ELSEWHERE = Settings(
     clone_urls={"github": "https://other.test/runtime/ses-9/github/api"}, token="t"
@@ -54,7 +54,12 @@ def record(file, handler, *calls, settings=SETTINGS):
         github = Clones(settings, transport=recording, retry=RetryPolicy(attempts=1))["github"]
         for call in calls:
             call(github)
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+    return [json.loads(line) for line in lines(file)[1:]]
+
+
+def lines(file):
+    """Not by `splitlines`, which takes for ends of lines what a text may have."""
+    return file.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def replay(file, settings=ELSEWHERE, **options):
@@ -125,9 +130,12 @@ def test_a_session_is_replayed_with_its_server_gone(file):
 
 
 def test_clones_of_the_environment_are_replayed_under_another_session(file):
-    with LocalArchal() as archal, RecordTransport(file) as recording:
-        with Clones.from_env(archal.environ, transport=recording) as clones:
-            recorded = work(clones)
+    with (
+        LocalArchal() as archal,
+        RecordTransport(file) as recording,
+        Clones.from_env(archal.environ, transport=recording) as clones,
+    ):
+        recorded = work(clones)
     with LocalArchal() as other:
         environ = other.environ
 
@@ -142,15 +150,17 @@ def test_clones_of_the_environment_are_replayed_under_another_session(file):
 
 def test_asynchronous_clients(file):
     async def run(environ, transport):
-        async with AsyncArchalClient.from_env(environ, transport=transport) as client:
-            async with client.sessions.open(clones=["github"]) as session:
-                github = session.clones["github"]
-                made = await github.post("/user/repos", json={"name": "x"}, token="ghp-like-token")
-                side = await session.clones.gather(
-                    [("github", Request("GET", "/user", token="ghp-like-token"))] * 16
-                )
-                me = await github.mcp.call("get_me", {})
-                return made.status_code, [one.status_code for one in side], me.structured["login"]
+        async with (
+            AsyncArchalClient.from_env(environ, transport=transport) as client,
+            client.sessions.open(clones=["github"]) as session,
+        ):
+            github = session.clones["github"]
+            made = await github.post("/user/repos", json={"name": "x"}, token="ghp-like-token")
+            side = await session.clones.gather(
+                [("github", Request("GET", "/user", token="ghp-like-token"))] * 16
+            )
+            me = await github.mcp.call("get_me", {})
+            return made.status_code, [one.status_code for one in side], me.structured["login"]
 
     with LocalArchal() as archal, RecordTransport(file) as recording:
         recorded = asyncio.run(run(archal.environ, recording))
@@ -161,15 +171,16 @@ def test_asynchronous_clients(file):
 
 
 def test_two_recordings_of_the_same_are_the_same(tmp_path):
-    """But for times that are in a body."""
+    """But for what bodies have of the time."""
     texts = []
     for name in ("one", "two"):
-        with LocalArchal() as archal, RecordTransport(tmp_path / name) as recording:
-            with Clones.from_env(archal.environ, transport=recording) as clones:
-                github = clones["github"]
-                github.get("/user", token="t-or-other")
-                github.get("/repos/no/thing", token="t-or-other")
-                github.mcp.call("search_repositories", {"query": "nothing"})
+        with (
+            LocalArchal() as archal,
+            RecordTransport(tmp_path / name) as recording,
+            Clones.from_env(archal.environ, transport=recording) as clones,
+        ):
+            clones["github"].get("/repos/no/thing", token="t-or-other")
+            clones["github"].mcp.tools()
         texts.append((tmp_path / name).read_text(encoding="utf-8"))
 
     assert texts[0] == texts[1]
@@ -266,7 +277,7 @@ def test_a_miss_is_no_error_that_is_tried_again_or_caught(file):
 
 
 def test_a_miss_shows_no_value(file):
-    secret = "".join(["gh", "p_", "0123456789abcdefghij"])
+    secret = "gh" + "p_0123456789abcdefghij"
     record(file, ok, lambda github: github.post("/a", json={"title": "recorded-value"}))
     github, _ = replay(file)
 
@@ -343,7 +354,7 @@ def test_sessions_have_numbers(file):
     with RecordTransport(file, MockTransport(handler)) as recording:
         run(recording)
 
-    assert [json.loads(line)["request"]["path"] for line in file.read_text().splitlines()[3:]] == [
+    assert [json.loads(line)["request"]["path"] for line in lines(file)[3:]] == [
         "/api/sessions/{archal.session-2}",
         "/api/sessions/{archal.session-1}",
     ]
@@ -392,7 +403,7 @@ def test_failures_are_replayed_as_they_were(file):
         ("größer".encode(), "text/plain; charset=utf-8"),
         ("größer".encode("latin-1"), "text/plain; charset=latin-1"),
         ("größer".encode("latin-1"), "text/plain"),
-        (b"line\u2028\r\nline\n", "text/plain; charset=nonsense"),
+        ("line\u2028\r\nline\n".encode(), "text/plain; charset=nonsense"),
         (b'"\\ud800"', "application/json"),
         (b"{not json", "application/json"),
         (b"[" * 5000, "application/json"),
@@ -520,7 +531,8 @@ def test_no_secret_is_in_a_recording(file):
     )
     multipart = (
         b'--%b\r\nContent-Disposition: form-data; name="token"\r\n\r\n%b\r\n'
-        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain\r\n\r\n%b\r\n--%b--\r\n'
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
+        b"Content-Type: text/plain\r\n\r\n%b\r\n--%b--\r\n"
         % (boundary, secret().encode(), boundary, header.encode(), boundary)
     )
     calls = [
@@ -551,9 +563,7 @@ def test_no_secret_is_in_a_recording(file):
             content=b"\x00\xff" + header.encode(),
             headers={"Content-Type": "application/octet-stream"},
         ),
-        lambda github: github.get(
-            f"/files/{header}/bot{telegram}/x".replace("/bot", "/x/../bot".replace("x/../", ""))
-        ),
+        lambda github: github.get(f"/files/{header}/bot{telegram}/x"),
     ]
     answers = iter([answer, *[echo] * (len(calls) - 1)])
     record(file, lambda _: next(answers), *calls)
@@ -561,7 +571,7 @@ def test_no_secret_is_in_a_recording(file):
     text = file.read_text(encoding="utf-8")
     decoded = b"".join(
         base64.b64decode(part["body"]["base64"])
-        for line in text.splitlines()[1:]
+        for line in lines(file)[1:]
         for part in (json.loads(line)["request"], json.loads(line)["response"])
         if "base64" in part.get("body", {})
     )
@@ -637,13 +647,18 @@ def test_an_older_recording_stays_until_a_new_one_is_whole(file):
     record(file, ok, lambda github: github.get("/old"))
     before = file.read_bytes()
 
-    with pytest.raises(ZeroDivisionError), RecordTransport(file, MockTransport(ok)) as recording:
-        github = Clones(SETTINGS, transport=recording)
-        github["github"].get("/new")
-        github.close()
-        partial = next(file.parent.glob("*.partial")).read_text(encoding="utf-8")
-        assert len(partial.splitlines()) == 2  # it is written as it comes
-        raise ZeroDivisionError
+    def fail():
+        with RecordTransport(file, MockTransport(ok)) as recording:
+            clones = Clones(SETTINGS, transport=recording)
+            clones["github"].get("/new")
+            clones.close()
+            partial.extend(lines(next(file.parent.glob("*.partial"))))
+            raise ZeroDivisionError
+
+    partial = []
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert len(partial) == 2  # it is written as it comes
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
 
@@ -753,8 +768,10 @@ def test_a_transport_that_is_none_is_refused(file):
             def close(self):
                 pass
 
-        with RecordTransport(file, Blocking()) as recording:
-            with pytest.raises(TypeError, match="for synchronous clients only"):
-                await AsyncClones(SETTINGS, transport=recording)["github"].get("/a")
+        with (
+            RecordTransport(file, Blocking()) as recording,
+            pytest.raises(TypeError, match="for synchronous clients only"),
+        ):
+            await AsyncClones(SETTINGS, transport=recording)["github"].get("/a")
 
     asyncio.run(main())

@@ -51,8 +51,8 @@ def recorded_body(
         content = _multipart(content, hider)
     text = _text(content, content_type)
     if text is None:
-        shown = names.hide(hider.plain(content.decode("latin-1"))).encode("latin-1")
-        return Body(base64=base64.b64encode(shown).decode("ascii"))
+        raw = names.hide(hider.plain(content.decode("latin-1"))).encode("latin-1")
+        return Body(base64=base64.b64encode(raw).decode("ascii"))
     if not text:
         return NOTHING
     if media_type != FORM and (not media_type or "json" in media_type):
@@ -102,23 +102,23 @@ def _text(content: bytes, content_type: str) -> str | None:
     return None
 
 
-def _leaves(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON may be anything
+def _leaves(value: object, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON may be anything
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_leaves(one, change) for one in cast("list[Any]", value)]
+        return [_leaves(one, change) for one in cast("list[object]", value)]
     if isinstance(value, dict):
         pairs = cast("dict[str, Any]", value).items()
         return {change(key): _leaves(one, change) for key, one in pairs}
     return value
 
 
-def _unnumbered(value: Any, number: object) -> Any:  # noqa: ANN401 - JSON may be anything
+def _unnumbered(value: object, number: object) -> Any:  # noqa: ANN401 - JSON may be anything
     """Leave out of messages what counts in one process only."""
     if isinstance(value, list):
-        return [_unnumbered(one, number) for one in cast("list[Any]", value)]
+        return [_unnumbered(one, number) for one in cast("list[object]", value)]
     if number is None or not isinstance(value, dict) or "jsonrpc" not in value:
-        return cast("Any", value)
+        return value
     message = cast("dict[str, Any]", value)
     if message.get("id") == number:
         message["id"] = _ID

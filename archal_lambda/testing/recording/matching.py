@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
-from typing import Any, cast
+from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -19,6 +19,8 @@ from archal_lambda.testing.recording.form import Asked
 from archal_lambda.testing.shown import HIDDEN
 
 __all__ = ["differences", "distance", "fits"]
+
+K = TypeVar("K", str, int)
 
 _SHOWABLE = re.compile(r"[A-Za-z_][\w.-]{0,39}", re.ASCII)
 _MOST = 6  # differences that are told of
@@ -88,25 +90,19 @@ def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     return groups
 
 
-def _values(where: str, recorded: Any, made: Any) -> Iterator[str]:  # noqa: ANN401 - JSON may be anything
-    if HIDDEN in (recorded, made) or recorded is made:
+def _values(where: str, recorded: object, made: object) -> Iterator[str]:
+    if HIDDEN in {_hidden(recorded), _hidden(made)}:
         return
     if isinstance(recorded, dict) and isinstance(made, dict):
-        one, other = cast("dict[str, Any]", recorded), cast("dict[str, Any]", made)
-        for key in dict.fromkeys([*one, *other]):
-            inner = f"{where}.{_shown(key)}"
-            if key in one and key in other:
-                yield from _values(inner, one[key], other[key])
-            else:
-                yield inner
+        yield from _parts(
+            cast("dict[str, object]", recorded),
+            cast("dict[str, object]", made),
+            lambda key: f"{where}.{_shown(key)}",
+        )
     elif isinstance(recorded, list) and isinstance(made, list):
-        ones, others = cast("list[Any]", recorded), cast("list[Any]", made)
-        for number in range(max(len(ones), len(others))):
-            inner = f"{where}[{number}]"
-            if number < min(len(ones), len(others)):
-                yield from _values(inner, ones[number], others[number])
-            else:
-                yield inner
+        ones = dict(enumerate(cast("list[object]", recorded)))
+        others = dict(enumerate(cast("list[object]", made)))
+        yield from _parts(ones, others, lambda number: f"{where}[{number}]")
     elif isinstance(recorded, str) and isinstance(made, str):
         if not _same_text(recorded, made):
             yield where
@@ -114,7 +110,21 @@ def _values(where: str, recorded: Any, made: Any) -> Iterator[str]:  # noqa: ANN
         yield where
 
 
-def _same(recorded: Any, made: Any) -> bool:  # noqa: ANN401 - JSON may be anything
+def _parts(
+    recorded: Mapping[K, object], made: Mapping[K, object], named: Callable[[K], str]
+) -> Iterator[str]:
+    for key in dict.fromkeys([*recorded, *made]):
+        if key in recorded and key in made:
+            yield from _values(named(key), recorded[key], made[key])
+        else:
+            yield named(key)
+
+
+def _hidden(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _same(recorded: object, made: object) -> bool:
     return next(_values("", recorded, made), None) is None
 
 

@@ -151,11 +151,11 @@ class Redaction:
     def _learn_sessions(self, content: bytes) -> None:
         """Learn the sessions that the control plane tells of, and the addresses of their clones."""
         with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-            left: list[Any] = [msgspec.json.decode(content)]
+            left: list[object] = [msgspec.json.decode(content)]
             while left:
                 one = left.pop(0)
                 if isinstance(one, list):
-                    left.extend(cast("list[Any]", one))
+                    left.extend(cast("list[object]", one))
                 elif isinstance(one, dict):
                     self._learn_session(cast("dict[str, Any]", one))
                     left.extend(cast("dict[str, Any]", one).values())
