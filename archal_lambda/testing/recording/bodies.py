@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -18,9 +19,9 @@ from archal_lambda.testing.recording.form import NOTHING, Body
 from archal_lambda.testing.recording.names import Names
 from archal_lambda.testing.shown import HIDDEN, Hider
 
-__all__ = ["FORM", "message_id", "recorded_body", "sent_body"]
+__all__ = ["message_id", "recorded_body", "recorded_pairs", "sent_body"]
 
-FORM = "application/x-www-form-urlencoded"
+_FORM = "application/x-www-form-urlencoded"
 _ID = "{archal.id}"
 _ID_IN_JSON = re.compile(rf'"{re.escape(_ID)}"')
 _CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
@@ -36,9 +37,8 @@ _CLIENT = "clientInfo"  # with the version of this package
 def message_id(content: bytes) -> object:
     """Give the number of a JSON-RPC request; None for what is no request."""
     with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-        message: object = msgspec.json.decode(content)
-        if isinstance(message, dict) and "jsonrpc" in message:
-            return cast("dict[str, Any]", message).get("id")
+        message = _object(msgspec.json.decode(content))
+        return message.get("id") if "jsonrpc" in message else None
     return None
 
 
@@ -55,7 +55,9 @@ def recorded_body(
         return Body(base64=base64.b64encode(raw).decode("ascii"))
     if not text:
         return NOTHING
-    if media_type != FORM and (not media_type or "json" in media_type):
+    if media_type == _FORM:
+        return Body(form=recorded_pairs(text, hider, names))
+    if not media_type or "json" in media_type:
         with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
             value = msgspec.json.decode(hider.text(text, "application/json"))
             msgspec.json.encode(value)  # which a lone surrogate keeps from being written
@@ -67,10 +69,20 @@ def recorded_body(
     return Body(text=names.hide(shown))
 
 
+def recorded_pairs(text: str, hider: Hider, names: Names) -> list[tuple[str, str]]:
+    """Write a query or form down without secrets."""
+    pairs = parse_qsl(hider.text(text, _FORM), keep_blank_values=True)
+    return [(names.hide(hider.plain(key)), names.hide(hider.plain(value))) for key, value in pairs]
+
+
 def sent_body(body: Body, content_type: str, names: Names, *, number: object = None) -> bytes:
     """Make the content of a recorded body anew, with the names and the number of now."""
     if isinstance(body.base64, str):
         return base64.b64decode(body.base64)
+    if isinstance(body.form, list):
+        return urlencode(
+            [(names.show(key), names.show(value)) for key, value in body.form]
+        ).encode()
     if body.json is not msgspec.UNSET:
         text = msgspec.json.encode(body.json).decode()
     elif isinstance(body.text, str):
@@ -113,24 +125,26 @@ def _leaves(value: object, change: Callable[[str], str]) -> Any:  # noqa: ANN401
     return value
 
 
-def _unnumbered(value: object, number: object) -> Any:  # noqa: ANN401 - JSON may be anything
+def _unnumbered(value: object, number: object) -> object:
     """Leave out of messages what counts in one process only."""
     if isinstance(value, list):
         return [_unnumbered(one, number) for one in cast("list[object]", value)]
-    if number is None or not isinstance(value, dict) or "jsonrpc" not in value:
+    message = _object(value)
+    if number is None or "jsonrpc" not in message:
         return value
-    message = cast("dict[str, Any]", value)
     if message.get("id") == number:
         message["id"] = _ID
-    params = message.get("params")
-    for part in (params, params.get("_meta") if isinstance(params, dict) else None):
-        if isinstance(part, dict):
-            held = cast("dict[str, Any]", part)
-            if held.get("progressToken") in {number, HIDDEN}:
-                held["progressToken"] = _ID
-            for key in [key for key in held if key.rpartition("/")[2] == _CLIENT]:
-                del held[key]
+    params = _object(message.get("params"))
+    for part in (params, _object(params.get("_meta"))):
+        if part.get("progressToken") in {number, HIDDEN}:
+            part["progressToken"] = _ID
+        for key in [key for key in part if key.rpartition("/")[2] == _CLIENT]:
+            del part[key]
     return message
+
+
+def _object(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _event(found: re.Match[str], number: object) -> str:

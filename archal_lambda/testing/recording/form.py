@@ -30,9 +30,10 @@ _Pairs = list[tuple[str, str]]
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A body in the form that reads best: the value of JSON, text, or base64; none is an empty one."""
+    """A body as it reads best: the value of JSON, the pairs of a form, text, or base64; none of them is an empty one."""
 
     json: Any = msgspec.UNSET
+    form: _Pairs | msgspec.UnsetType = msgspec.UNSET
     text: str | msgspec.UnsetType = msgspec.UNSET
     base64: str | msgspec.UnsetType = msgspec.UNSET
 

@@ -10,17 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import TypeVar, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from archal_lambda.testing.recording.bodies import FORM
 from archal_lambda.testing.recording.form import Asked
 from archal_lambda.testing.shown import HIDDEN
 
 __all__ = ["differences", "distance", "fits"]
 
-K = TypeVar("K", str, int)
+K = TypeVar("K")
 
 _SHOWABLE = re.compile(r"[A-Za-z_][\w.-]{0,39}", re.ASCII)
 _MOST = 6  # differences that are told of
@@ -61,15 +59,12 @@ def _bodies(recorded: Asked, made: Asked) -> Iterator[str]:
     if one.json is not msgspec.UNSET and other.json is not msgspec.UNSET:
         yield from _values("body $", one.json, other.json)
         return
-    texts = one.text, other.text
-    if isinstance(texts[0], str) and isinstance(texts[1], str):
-        if recorded.headers.get("content-type", "").startswith(FORM):
-            forms = [parse_qsl(text, keep_blank_values=True) for text in texts if text]
-            yield from _pairs("form", forms[0], forms[1])
-        elif not _same_text(*cast("tuple[str, str]", texts)):
+    if isinstance(one.form, list) and isinstance(other.form, list):
+        yield from _pairs("form", one.form, other.form)
+    elif isinstance(one.text, str) and isinstance(other.text, str):
+        if not _same_text(one.text, other.text):
             yield "body"
-        return
-    if one != other:
+    elif one != other:
         yield "body"
 
 

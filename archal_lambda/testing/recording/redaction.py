@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,7 +21,7 @@ from archal_lambda.core.request import Request
 from archal_lambda.core.response import Response
 from archal_lambda.errors import TransportError
 from archal_lambda.testing.addresses import Addresses
-from archal_lambda.testing.recording.bodies import FORM, message_id, recorded_body
+from archal_lambda.testing.recording.bodies import message_id, recorded_body, recorded_pairs
 from archal_lambda.testing.recording.form import Answered, Asked, Exchange, Failed
 from archal_lambda.testing.recording.names import Names
 from archal_lambda.testing.shown import Hider, credentials
@@ -94,12 +93,11 @@ class Redaction:
                     self.names.session(found[1])
         kind = request.headers.get("content-type", "")
         headers = {"content-type": kind, "accept": request.headers.get("accept", "")}
-        query = parse_qsl(hider.text(request.query, FORM), keep_blank_values=True)
         return Asked(
             method=request.method,
             clone=place.clone,
             path=self._plain(path, hider),
-            query=[(self._plain(key, hider), self._plain(value, hider)) for key, value in query],
+            query=recorded_pairs(request.query, hider, self.names),
             headers={
                 name: self._plain(_media_types(value), hider)
                 for name, value in headers.items()
