@@ -363,6 +363,38 @@ def test_sessions_have_numbers(file):
     assert first.api_base_urls["github"] == "https://runtime-1.replay.invalid/github/api"
 
 
+def test_a_stream_of_events_answers_the_number_that_asked(file):
+    """The numbers of MCP messages count in one process only, and so do those of progress."""
+
+    def handler(request):
+        asked = json.loads(request.content)
+        token = asked["params"]["_meta"]["progressToken"]
+        progress = {"progressToken": token, "progress": 1, "total": 2}
+        messages = [
+            {"jsonrpc": "2.0", "method": "notifications/progress", "params": progress},
+            {
+                "jsonrpc": "2.0",
+                "id": asked["id"],
+                "result": {"content": [], "structuredContent": {"n": 1}},
+            },
+        ]
+        content = "".join(f"event: message\ndata: {json.dumps(one)}\n\n" for one in messages)
+        return Response(
+            200, headers={"Content-Type": "text/event-stream"}, content=content.encode()
+        )
+
+    def call(github):
+        seen = []
+        result = github.mcp.call("work", {"a": 1}, progress=lambda *args: seen.append(args))
+        return result.structured, seen
+
+    record(file, handler, call)
+
+    github, transport = replay(file)
+    assert call(github) == ({"n": 1}, [(1.0, 2.0)])
+    assert transport.unused == ()
+
+
 # --- what is recorded
 
 
@@ -401,6 +433,7 @@ def test_failures_are_replayed_as_they_were(file):
         (b"", "application/json"),
         (b"\x00\x01\xff\xfe" * 9, "image/png"),
         ("größer".encode(), "text/plain; charset=utf-8"),
+        (b"a=1&b=&a=%C3%B6+2", "application/x-www-form-urlencoded"),
         ("größer".encode("latin-1"), "text/plain; charset=latin-1"),
         ("größer".encode("latin-1"), "text/plain"),
         ("line\u2028\r\nline\n".encode(), "text/plain; charset=nonsense"),
@@ -626,8 +659,11 @@ def test_no_secret_survives_whatever_the_body(tmp_path_factory, data):
     content = json.dumps(answer, indent=indent, ensure_ascii=data.draw(st.booleans())).encode()
     kind = data.draw(st.sampled_from(["application/json", "", "text/plain", "text/event-stream"]))
 
+    form = {"nested": {data.draw(NAMES): named}, data.draw(WORDS) or "x": f"a {known}"}
+
     def call(github):
         github.post("/a", params={"token": named, "q": known}, json=request, token=known)
+        github.post(f"/{known}", form=form, token=known)
 
     record(file, lambda _: Response(200, headers={"Content-Type": kind}, content=content), call)
 

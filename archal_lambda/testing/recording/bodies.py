@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from archal_lambda.testing.recording.form import NOTHING, Body
+from archal_lambda.testing.recording.form import Body, nothing
 from archal_lambda.testing.recording.names import Names
 from archal_lambda.testing.shown import HIDDEN, Hider
 
@@ -26,11 +26,8 @@ _ID = "{archal.id}"
 _ID_IN_JSON = re.compile(rf'"{re.escape(_ID)}"')
 _CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 _DATA = re.compile(r"^(data: ?)(\{.*\})(\r?)$", re.MULTILINE)
-# A part of a multipart body (RFC 7578): its name, and what it has.
-_PART = re.compile(
-    rb'(;\s*name="([^"\r\n]*)"[^\r\n]*+\r\n(?:[^\r\n]++\r\n)*+\r\n)(.*?)(?=\r\n--)', re.DOTALL
-)
-_BOUNDARY = re.compile(rb"--([^\r\n]{1,70}?)(?:--)?\r\n")
+_BOUNDARY = re.compile(r";\s*boundary=\"?([^\";,]{1,70})", re.IGNORECASE)
+_PART_NAME = re.compile(rb';\s*name="([^"\r\n]*)"')
 _CLIENT = "clientInfo"  # with the version of this package
 
 
@@ -48,13 +45,13 @@ def recorded_body(
     """Write a body down without secrets; `number` is the one of the JSON-RPC request that it is, or answers."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.startswith("multipart/"):
-        content = _multipart(content, hider)
+        content = _multipart(content, content_type, hider)
     text = _text(content, content_type)
     if text is None:
         raw = names.hide(hider.plain(content.decode("latin-1"))).encode("latin-1")
         return Body(base64=base64.b64encode(raw).decode("ascii"))
     if not text:
-        return NOTHING
+        return nothing()
     if media_type == _FORM:
         return Body(form=recorded_pairs(text, hider, names))
     if not media_type or "json" in media_type:
@@ -154,13 +151,17 @@ def _event(found: re.Match[str], number: object) -> str:
     return found[0]
 
 
-def _multipart(content: bytes, hider: Hider) -> bytes:
-    """Hide what the fields of a form hold, and put a boundary that stays for the one that was drawn."""
-
-    def part(found: re.Match[bytes]) -> bytes:
-        name, value = (raw.decode("latin-1") for raw in found.group(2, 3))
-        return found[1] + hider.field(name, value).encode("latin-1")
-
-    content = _PART.sub(part, content)
-    boundary = _BOUNDARY.match(content)
-    return content.replace(boundary[1], b"boundary") if boundary else content
+def _multipart(content: bytes, content_type: str, hider: Hider) -> bytes:
+    """Hide what the fields of a form hold (RFC 7578), and put a boundary that stays for the one that was drawn."""
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        return content
+    parts: list[bytes] = []
+    for part in content.split(f"--{found[1]}".encode("latin-1")):
+        head, gap, value = part.partition(b"\r\n\r\n")
+        named = _PART_NAME.search(head)
+        if named is not None:
+            shown = hider.field(named[1].decode("latin-1"), value.decode("latin-1"))
+            value = shown.encode("latin-1")
+        parts.append(head + gap + value)
+    return b"--boundary".join(parts)

@@ -14,7 +14,6 @@ import msgspec
 from archal_lambda.errors import ConfigurationError
 
 __all__ = [
-    "NOTHING",
     "Answered",
     "Asked",
     "Body",
@@ -22,6 +21,7 @@ __all__ = [
     "Failed",
     "first_line",
     "line_of",
+    "nothing",
     "read",
 ]
 
@@ -30,7 +30,7 @@ _Pairs = list[tuple[str, str]]
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A body as it reads best: the value of JSON, the pairs of a form, text, or base64; none of them is an empty one."""
+    """A body as it reads best: the value of JSON, the pairs of a form, text, or base64; none of them is empty."""
 
     json: Any = msgspec.UNSET
     form: _Pairs | msgspec.UnsetType = msgspec.UNSET
@@ -38,7 +38,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     base64: str | msgspec.UnsetType = msgspec.UNSET
 
 
-NOTHING = Body()  # one and the same, which is how msgspec knows that it can be left out
+_EMPTY = Body()  # one and the same, which is how msgspec knows that it can be left out
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,7 +49,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     query: _Pairs = []
     headers: dict[str, str] = {}
-    body: Body = NOTHING
+    body: Body = _EMPTY
 
 
 class Answered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,7 +57,7 @@ class Answered(msgspec.Struct, frozen=True, omit_defaults=True):
 
     status: int
     headers: _Pairs = []
-    body: Body = NOTHING
+    body: Body = _EMPTY
 
 
 class Failed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,6 +81,11 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class _First(msgspec.Struct, frozen=True):
     archal_recording: int
+
+
+def nothing() -> Body:
+    """Give the body that is left out of a line."""
+    return _EMPTY
 
 
 def first_line() -> bytes:

@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r"\{archal\.(control|(?:session|runtime)-[1-9][0-9]*)\
 # Where an address names its session: the session's own host, or the runtime proxy's path.
 _HOST = re.compile(r"([a-z0-9-]+)\.clones\.archal\.ai")
 _RUNTIME = re.compile(r"/runtime/([A-Za-z0-9._~-]+)(?:/|$)")
-_SHOWABLE = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+_SHOWABLE = re.compile(r"[A-Za-z0-9._~-]{4,200}")  # a shorter one would be found inside of texts
 
 
 class Names:
