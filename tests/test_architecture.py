@@ -37,6 +37,7 @@ LOCAL_IMPORTS = {
     "lambda_events.results",
     "lambda_events.values",
     "testing.context",
+    "testing.shown",
 }
 LOCAL_USERS = {"cli", "testing"}
 

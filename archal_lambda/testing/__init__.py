@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from archal_lambda.lambda_events.values import WebRequest, WebResponse
     from archal_lambda.testing.context import LocalContext
     from archal_lambda.testing.fault_transport import FaultTransport
+    from archal_lambda.testing.record_transport import RecordTransport
+    from archal_lambda.testing.replay_transport import ReplayMissError, ReplayTransport
 
 __all__ = [
     "Fault",
     "FaultTransport",
     "LocalContext",
+    "RecordTransport",
+    "ReplayMissError",
+    "ReplayTransport",
     "WebRequest",
     "WebResponse",
     "make_event",
@@ -36,6 +41,9 @@ _HOMES = {
     "Fault": "archal_lambda.faults.fault",
     "FaultTransport": "archal_lambda.testing.fault_transport",
     "LocalContext": "archal_lambda.testing.context",
+    "RecordTransport": "archal_lambda.testing.record_transport",
+    "ReplayMissError": "archal_lambda.testing.replay_transport",
+    "ReplayTransport": "archal_lambda.testing.replay_transport",
     "WebRequest": "archal_lambda.lambda_events.values",
     "WebResponse": "archal_lambda.lambda_events.values",
     "make_event": "archal_lambda.lambda_events.events",

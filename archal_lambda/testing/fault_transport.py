@@ -12,18 +12,19 @@ import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import msgspec
 
 from archal_lambda.core.request import Request
-from archal_lambda.core.response import MAX_RESPONSE_BYTES, Response
+from archal_lambda.core.response import Response
 from archal_lambda.core.timeouts import Deadline, Timeout
-from archal_lambda.core.url import BaseUrl
 from archal_lambda.errors import ConfigurationError, ConnectionLost, Phase, RequestTimeout
 from archal_lambda.faults.fault import Fault
 from archal_lambda.faults.rules import FaultRules, mcp_paths, refusal
 from archal_lambda.faults.service_errors import ServiceError
+from archal_lambda.testing.addresses import Addresses
+from archal_lambda.testing.wrapped import Wrapped
 from archal_lambda.transports.base import AsyncTransport, Transport
 
 __all__ = ["FaultTransport"]
@@ -32,7 +33,6 @@ __all__ = ["FaultTransport"]
 _Play = Generator[float | None, Response | None, Response]
 
 _FAULTS = "must be a list of archal_lambda.testing.Fault"
-_REST = re.compile(r"(?:^|/)([a-z0-9][a-z0-9-]*)/api(?:/|$)")
 _SESSION = re.compile(r"/api/sessions/[^/]+")
 
 
@@ -90,23 +90,10 @@ class FaultTransport:
             raise ConfigurationError("faults", _FAULTS)
         self._rules = FaultRules(threading.Lock())
         self._in_force = [self._rules.add(fault) for fault in self.faults]
-        self._bases = _bases(clone_urls or {})
-        self._ca_file = ca_file
+        self._addresses = Addresses(clone_urls or {})
         self._sleep = sleep
         self._async_sleep = async_sleep
-        self._blocking: Transport | None = None
-        self._awaited: AsyncTransport | None = None
-        if transport is not None and not (
-            hasattr(transport, "send") or hasattr(transport, "asend")
-        ):
-            raise ConfigurationError(
-                "transport", "must be a transport; faults are the second argument"
-            )
-        if hasattr(transport, "send"):
-            self._blocking = cast("Transport", transport)
-        if hasattr(transport, "asend"):
-            self._awaited = cast("AsyncTransport", transport)
-        self._given = transport is not None
+        self._wrapped = Wrapped(transport, ca_file, behind="faults are the second argument")
 
     @property
     def hits(self) -> tuple[int, ...]:
@@ -137,7 +124,7 @@ class FaultTransport:
                 return response
             answer = None
             if seconds is None:
-                answer = self._sends().send(request, deadline, timeout)
+                answer = self._wrapped.send(request, deadline, timeout)
             else:
                 self._sleep(seconds)
 
@@ -165,43 +152,17 @@ class FaultTransport:
                 return response
             answer = None
             if seconds is None:
-                answer = await self._asends().asend(request, deadline, timeout)
+                answer = await self._wrapped.asend(request, deadline, timeout)
             else:
                 await self._async_sleep(seconds)
 
     def close(self) -> None:
         """Close the other transport."""
-        if self._blocking is not None:
-            self._blocking.close()
+        self._wrapped.close()
 
     async def aclose(self) -> None:
         """Close the other transport, and what it read a secret with."""
-        if self._awaited is not None:
-            await self._awaited.aclose()
-        if self._blocking is not None and not self._given:
-            self._blocking.close()
-
-    def _sends(self) -> Transport:
-        if self._blocking is None:
-            if self._given:
-                raise TypeError("the transport given is for asynchronous clients only")
-            from archal_lambda.transports._urllib3 import UrllibTransport  # noqa: PLC0415 - asynchronous clients go without
-
-            self._blocking = UrllibTransport(
-                ca_file=self._ca_file, max_response_bytes=MAX_RESPONSE_BYTES
-            )
-        return self._blocking
-
-    def _asends(self) -> AsyncTransport:
-        if self._awaited is None:
-            if self._given:
-                raise TypeError("the transport given is for synchronous clients only")
-            from archal_lambda.transports._asyncio import LoopTransport, Threads  # noqa: PLC0415 - synchronous ones
-            from archal_lambda.transports._urllib3 import UrllibTransport  # noqa: PLC0415 - the same
-
-            sockets = UrllibTransport(ca_file=self._ca_file, max_response_bytes=MAX_RESPONSE_BYTES)
-            self._awaited = LoopTransport(sockets, Threads())
-        return self._awaited
+        await self._wrapped.aclose()
 
     def _play(self, request: Request, deadline: Deadline, timeout: Timeout) -> _Play:
         clone, fault = self._fault_for(request)
@@ -223,33 +184,13 @@ class FaultTransport:
         return response
 
     def _fault_for(self, request: Request) -> tuple[str, Fault | None]:
-        base = request.base
-        if base is None:
-            return "", None
-        clone = self._bases.get(str(base))
-        found = _REST.search(base.path)
-        if clone is None and found is not None:
-            clone = found[1]
-        if clone is not None:
-            return clone, self._rules.for_call(clone, request.method, [request.path])
-        if request.path == "/mcp":
-            clone = base.path.rpartition("/")[2]
-            return clone, self._rules.for_call(clone, request.method, _mcp(request.content))
+        place = self._addresses.place_of(request)
+        if place.clone:
+            paths = _mcp(request.content) if place.is_mcp else [request.path]
+            return place.clone, self._rules.for_call(place.clone, request.method, paths)
         if request.method == "DELETE" and _SESSION.fullmatch(request.path):
             return "", self._rules.for_teardown()
         return "", None
-
-
-def _bases(clone_urls: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for clone, url in clone_urls.items():
-        try:
-            found[str(BaseUrl(url))] = clone
-        except ValueError as error:
-            raise ConfigurationError(
-                "clone_urls", f"has a URL for {clone!r} that {error}"
-            ) from None
-    return found
 
 
 def _mcp(content: bytes) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from support.standin import GITHUB_TOKEN, route, send
 from archal_lambda.local import LocalArchal
 from archal_lambda.local.server import traffic as traffic_module
 from archal_lambda.local.server.records import RecordedRequest, Redactor
-from archal_lambda.local.server.shown import Hider, credentials, is_text
 from archal_lambda.local.server.traffic import Traffic
+from archal_lambda.testing.shown import Hider, credentials, is_text
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -216,6 +216,13 @@ def test_credentials_are_hidden_wherever_they_come_again(archal):
         ('{"known-secret": 1}', JSON, '{"[redacted]": "[redacted]"}'),
         ('{"a": "xoxb-' + '1234567890-abc"}', JSON, '{"a": "[redacted]"}'),
         ('{"a": "-----BEGIN PRIVATE KEY-----\\nMII"}', JSON, '{"a": "[redacted]"}'),
+        ('{"card_pin": 1, "spin": 2}', JSON, '{"card_pin": "[redacted]", "spin": 2}'),
+        ('{"u": "https://a.test/x?ref=1&token=abc#d"}', JSON, '{"u": "https://a.test/x?ref=1&token=[redacted]#d"}'),
+        ('{"u": "https://a.test/x?ref=1\\u0026token=abc"}', JSON, '{"u": "https://a.test/x?ref=1&token=[redacted]"}'),
+        ('{"u": "https://me:abc@a.test/x"}', JSON, '{"u": "https://[redacted]@a.test/x"}'),
+        ("https://a.test/bot1234567:" + "A" * 20 + "/x", "text/plain", "https://a.test/bot[redacted]/x"),
+        ("https://a.test/services/T1/B2/abc", "text/plain", "https://a.test/services/[redacted]"),
+        ('Bearer realm="archal"', "text/plain", 'Bearer realm="archal"'),
         ("name=x&password=a%20b&n=1", FORM, "name=x&password=[redacted]&n=1"),
         ("card[number]=4242&card[cvc]=123&amount=5", FORM, "card[number]=[redacted]&card[cvc]=[redacted]&amount=5"),
         ("a=known-secret&b=known%2Dsecret", FORM, "a=[redacted]&b=[redacted]"),
@@ -309,6 +316,12 @@ def test_hiding_takes_no_time_that_grows_faster_than_the_text():
         "eyJaaaaaaaa.",
         "-----BEGIN ",
         '"\\u0041",',
+        "://",
+        "://a:",
+        "?a",
+        "?token=",
+        "/bot1234567",
+        "/services/T",
     ):
         for kind in (JSON, FORM, "text/xml"):
             hider.text(piece * (65_536 // len(piece)), kind)

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from archal_lambda.local.server.shown import Hider, credentials
+from archal_lambda.testing.shown import Hider, credentials
 
 __all__ = ["RecordedHeaders", "RecordedRequest", "Redactor", "RequestLog", "SeenByClone"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archal_lambda.local.server.shown import Hider, credentials, is_text
+from archal_lambda.testing.shown import Hider, credentials, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

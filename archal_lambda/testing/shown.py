@@ -1,7 +1,8 @@
 """Bodies as they may be shown: text without secrets, or no more than how large something is.
 
 This module owns what in a body is a secret. It reads text as it is, whole or cut off, and leaves everything else in it
-untouched, so that what is shown is what was sent. It must not keep anything.
+untouched, so that what is shown is what was sent. The local Archal's page and recordings have it in common. It must not
+keep anything.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from urllib.parse import quote_plus, unquote, unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Hider", "credentials", "is_text"]
+__all__ = ["HIDDEN", "Hider", "credentials", "is_text"]
 
-_HIDDEN = "[redacted]"
+HIDDEN = "[redacted]"
 _MIN_SECRET = 6  # characters; anything shorter would be found inside of ordinary words
 _DEPTH = 4  # of JSON inside of strings of JSON
 
 # Names of fields; an author is nobody's secret, and neither is what begins with such a word as `keyword`.
 _NAME = re.compile(
     r"token|secret|passw|pass_?phrase|\bpass$|pwd\b|credential|cookie|signature|\bauth$|_auth$|authorization"
-    r"|\bsig$|keys?$|\bcvc|\bcvv|\bpin$|card\W?number|\botp$",
+    r"|keys?$|(?:\b|_)(?:cvc|cvv|(?:pin|otp|sig)$)|card\W?number",
     re.IGNORECASE,
 )
 # Names of header fields whose values may come again in a body.
@@ -36,10 +37,14 @@ _LOOKS = re.compile(
     r"(?<![\w-])(?:gh[pousr]_|github_pat_|archal_\w+_|xox[abeoprs]-|xapp-|[rs]k_(?:live|test)_|whsec_|lin_api_|AKIA|ASIA)"
     r"[A-Za-z0-9_-]{8,}"
     r"|(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+"
-    r"|(?<=Bearer )[\w.~+/=-]{6,}"
+    r"|(?<=Bearer )(?!realm=)[\w.~+/=-]{6,}"
+    r"|(?<=/bot)\d{6,}+:[\w-]{20,}+"  # in paths of Telegram
+    r"|(?<=/services/)T\w++/B\w++/\w++"  # and of Slack's webhooks
+    r"|(?<=://)[^\s/:@\"]++:[^\s/@\"]++(?=@)"  # user and password of a URL
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     re.DOTALL,
 )
+_PARAMETER = re.compile(r"([?&;]([\w.\[\]%~-]++)=)([^&\s\"'<>#\\;,]++)")  # of a URL within a text
 _STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)'
 # A value that a name before `=` or `:` gives away, in whatever text: a query, lines of an environment, YAML, XML's
 # attributes, a program. What JSON has for nothing is nothing to hide.
@@ -124,9 +129,9 @@ class Hider:
     def plain(self, text: str) -> str:
         """Hide in a text that has no fields."""
         for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        text = _USER_INFO.sub(rf"\1{_HIDDEN}", _LOOKS.sub(_HIDDEN, text))
-        return _NAMED.sub(_named, _without_assigned(text))
+            text = text.replace(secret, HIDDEN)
+        text = _USER_INFO.sub(rf"\1{HIDDEN}", _LOOKS.sub(HIDDEN, text))
+        return _NAMED.sub(_named, _without_assigned(_PARAMETER.sub(_parameter, text)))
 
     def part(self, raw: str) -> str:
         """Hide in a part of a URL, which is given decoded where its coding would hide a secret from this."""
@@ -134,14 +139,16 @@ class Hider:
         hidden = self.plain(plain)
         return shown if hidden == plain or hidden == unquote(shown) else hidden
 
+    def field(self, name: str, value: str) -> str:
+        """Give the value of a field of this name."""
+        return HIDDEN if _NAME.search(name.rstrip("]")) else self.text(value, "application/json")
+
     def _pair(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
         value = unquote_plus(value)
         if not equals or not value:
             return pair
-        if _NAME.search(unquote_plus(name).rstrip("]")):
-            return f"{name}={_HIDDEN}"
-        shown = self.text(value, "application/json")
+        shown = self.field(unquote_plus(name), value)
         return pair if shown == value else f"{name}={quote_plus(shown, safe='[]')}"
 
     def _json(self, text: str, depth: int = 0) -> str:
@@ -161,7 +168,7 @@ class Hider:
             end = _value_end(text, colon.end())
             value = text[colon.end() : end]
             pieces.append(token[0] + colon[0])
-            pieces.append(value if value in {"null", '""', "true", "false"} else f'"{_HIDDEN}"')
+            pieces.append(value if value in {"null", '""', "true", "false"} else f'"{HIDDEN}"')
             done = hidden_until = end
         return "".join([*pieces, text[done:]])
 
@@ -203,20 +210,22 @@ def _without_assigned(text: str) -> str:
     done = at = 0
     while match := _ASSIGNED.search(text, at):
         name, value = match[1], match[3]
-        if not _NAME.search(name) or _HIDDEN in value or value in _EMPTY:
-            at = match.end(
-                2
-            )  # what looks like its value may have names of its own, as the query of a URL
+        if not _NAME.search(name) or HIDDEN in value or value in _EMPTY:
+            at = match.end(2)  # its value may have names of its own, as the query of a URL
             continue
         quote = value[0] if value[0] in "\"'" else ""
-        pieces += [text[done : match.start(3)], quote, _HIDDEN, quote]
+        pieces += [text[done : match.start(3)], quote, HIDDEN, quote]
         done = at = match.end()
     return "".join([*pieces, text[done:]])
 
 
 def _named(match: re.Match[str]) -> str:
-    return f'{match[1]}"{_HIDDEN}"' if _NAME.search(match[2]) else match[0]
+    return f'{match[1]}"{HIDDEN}"' if _NAME.search(match[2]) else match[0]
 
 
 def _element(match: re.Match[str]) -> str:
-    return match[1] + _HIDDEN if _NAME.search(match[2]) else match[0]
+    return match[1] + HIDDEN if _NAME.search(match[2]) else match[0]
+
+
+def _parameter(match: re.Match[str]) -> str:
+    return match[1] + HIDDEN if _NAME.search(unquote_plus(match[2]).rstrip("]")) else match[0]

@@ -1,0 +1,1 @@
+"""Recordings of what a client sent and got, without secrets."""
