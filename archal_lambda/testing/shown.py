@@ -59,7 +59,6 @@ _NAMED = re.compile(  # {"name": "API_KEY", "value": "…"}, as environments are
     rf"(\"(?:name|key)\"\s{{0,9}}:\s{{0,9}}\"([\w.-]{{3,64}})\"\s{{0,9}},\s{{0,9}}\"value\"\s{{0,9}}:\s{{0,9}})({_STRING})",
     re.DOTALL,
 )
-_USER_INFO = re.compile(r"(?<=://)([^\s/@:\"']{0,255}:)[^\s/@\"']{1,255}(?=@)")
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]|[^\s{{}}\[\],\"]+", re.DOTALL)
 _COLON = re.compile(r"\s*:\s*")
 _XML = re.compile(r"(<(?:[\w-]++:)?([\w-]++)[^<>]*+>)(<!\[CDATA\[.*?(?:\]\]>|$)|[^<]++)", re.DOTALL)
@@ -130,8 +129,8 @@ class Hider:
         """Hide in a text that has no fields."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
-        text = _USER_INFO.sub(rf"\1{HIDDEN}", _LOOKS.sub(HIDDEN, text))
-        return _NAMED.sub(_named, _without_assigned(_PARAMETER.sub(_parameter, text)))
+        text = _PARAMETER.sub(_parameter, _LOOKS.sub(HIDDEN, text))
+        return _NAMED.sub(_named, _without_assigned(text))
 
     def part(self, raw: str) -> str:
         """Hide in a part of a URL, which is given decoded where its coding would hide a secret from this."""

@@ -236,7 +236,7 @@ def test_credentials_are_hidden_wherever_they_come_again(archal):
         ('{"pwd": "abc", "pass": "abc"}', JSON, '{"pwd": "[redacted]", "pass": "[redacted]"}'),
         ('[{"name": "API_KEY", "value": "abc"}]', JSON, '[{"name": "API_KEY", "value": "[redacted]"}]'),
         ('{"url": "https://me:abc@h/x?a=1&access_token=abc#f"}', JSON,
-         '{"url": "https://me:[redacted]@h/x?a=1&access_token=[redacted]"}'),
+         '{"url": "https://[redacted]@h/x?a=1&access_token=[redacted]#f"}'),
         ('<user name="me" password="abc"/>', "text/xml", '<user name="me" password="[redacted]"/>'),
         ("<Password><![CDATA[a<b]]></Password>", "text/xml", "<Password>[redacted]</Password>"),
         ("<a><SecretKey>x</SecretKey><b>c</b></a>", "text/xml", "<a><SecretKey>[redacted]</SecretKey><b>c</b></a>"),

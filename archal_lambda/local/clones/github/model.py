@@ -22,6 +22,7 @@ __all__ = [
     "User",
     "blob_sha",
     "commit_sha",
+    "entry_hash",
     "tree_name",
     "tree_sha",
     "when",
