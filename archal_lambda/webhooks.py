@@ -17,9 +17,10 @@ from archal_lambda.core.events import header_values, raw_body
 from archal_lambda.core.json import decode_plain
 from archal_lambda.core.patterns import lazy
 from archal_lambda.core.secrets import Secret, guarded
+from archal_lambda.core.settings import process_variable
 from archal_lambda.errors import ConfigurationError, DecodeError, WebhookRejected
 
-__all__ = ["Service", "verify"]
+__all__ = ["Service", "header_of", "secret_from_env", "verify"]
 
 Service = Literal["github", "linear", "slack", "stripe"]
 
@@ -39,6 +40,14 @@ _HEADERS = {
     "slack": "X-Slack-Signature",
     "stripe": "Stripe-Signature",
 }
+# As the services' own documentation calls them.
+_VARIABLES = {
+    "github": "GITHUB_WEBHOOK_SECRET",
+    "linear": "LINEAR_WEBHOOK_SECRET",
+    "slack": "SLACK_SIGNING_SECRET",
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+}
+_NOTHING: Mapping[str, Any] = {}
 _SLACK_TIME = "X-Slack-Request-Timestamp"
 
 
@@ -102,7 +111,7 @@ def verify(
     keys = _keys(secret)
     if service not in _HEADERS:
         raise ConfigurationError("service", f"must be one of {', '.join(_HEADERS)}")
-    age: object = max_age
+    age: Any = max_age
     if isinstance(age, bool) or not isinstance(age, int | float) or not age > 0:
         raise ConfigurationError("max_age", "must be a number of seconds greater than 0")
     request = _request(event)
@@ -123,44 +132,81 @@ def verify(
     return body
 
 
+def secret_from_env(service: Service = "github") -> Secret:
+    """Read the secret of a service's webhooks from the environment.
+
+    Args:
+        service: `github` (`GITHUB_WEBHOOK_SECRET`), `linear` (`LINEAR_WEBHOOK_SECRET`), `slack`
+            (`SLACK_SIGNING_SECRET`) or `stripe` (`STRIPE_WEBHOOK_SECRET`).
+
+    Returns:
+        The secret, for `verify`.
+
+    Raises:
+        ConfigurationError: If the variable is not set or empty, or for another service.
+    """
+    variable = _VARIABLES.get(service)
+    if variable is None:
+        raise ConfigurationError("service", f"must be one of {', '.join(_VARIABLES)}")
+    value = process_variable(variable)
+    if not value:
+        raise ConfigurationError(
+            variable, "must contain the secret that the webhook was set up with"
+        )
+    return Secret(value)
+
+
+@guarded
+def header_of(event: Mapping[str, Any], name: str) -> str | None:
+    """Find a header of an HTTP event, such as `X-GitHub-Event`.
+
+    Args:
+        event: An event as `verify` takes it.
+        name: The header's name in any case.
+
+    Returns:
+        Its value, several of them joined by commas; None if there is none.
+    """
+    values = header_values(_request(event), name.lower())
+    return ",".join(values) if values else None
+
+
 def _keys(secret: object) -> list[bytes]:
-    several = isinstance(secret, Sequence) and not isinstance(secret, str | bytes)
-    keys: list[bytes] = []
-    for one in cast("Sequence[object]", secret) if several else (secret,):
-        plain = one.reveal() if isinstance(one, Secret) else one
-        if not isinstance(plain, str | bytes):
-            raise ConfigurationError("secret", "must be a string, or a sequence of strings")
-        if not plain:
-            raise ConfigurationError("secret", "must not be empty")
-        keys.append(plain.encode("utf-8", "surrogatepass") if isinstance(plain, str) else plain)
-    if not keys:
+    given: list[object] = [secret]
+    if isinstance(secret, Sequence) and not isinstance(secret, str | bytes):
+        given = list(cast("Sequence[object]", secret))
+    if not given:
         raise ConfigurationError("secret", "must have one secret at least")
-    return keys
+    return [_key(one.reveal() if isinstance(one, Secret) else one) for one in given]
+
+
+def _key(plain: object) -> bytes:
+    if not isinstance(plain, str | bytes):
+        raise ConfigurationError("secret", "must be a string, or a sequence of strings")
+    if not plain:
+        raise ConfigurationError("secret", "must not be empty")
+    return plain.encode("utf-8", "surrogatepass") if isinstance(plain, str) else plain
 
 
 def _request(event: object) -> Mapping[str, Any]:
     """Take an event as that of an HTTP request; a record of SQS or SNS has the headers among its attributes."""
-    fields = cast("Mapping[str, Any]", event) if isinstance(event, Mapping) else {}
-    notification = fields.get("Sns")
-    if isinstance(notification, Mapping):
-        sns = cast("Mapping[str, Any]", notification)
-        return {
-            "body": sns.get("Message"),
-            "headers": _attributes(sns.get("MessageAttributes"), "Value"),
-        }
-    attributes = fields.get("messageAttributes")
-    if isinstance(attributes, Mapping):
-        return {"body": fields.get("body"), "headers": _attributes(attributes, "stringValue")}
+    fields = _mapping(event)
+    notification = _mapping(fields.get("Sns"))
+    if notification:
+        attributes = _attributes(notification.get("MessageAttributes"), "Value")
+        return {"body": notification.get("Message"), "headers": attributes}
+    if "messageAttributes" in fields:
+        attributes = _attributes(fields["messageAttributes"], "stringValue")
+        return {"body": fields.get("body"), "headers": attributes}
     return fields
 
 
 def _attributes(attributes: object, value: str) -> dict[str, Any]:
-    found = cast("Mapping[str, Any]", attributes) if isinstance(attributes, Mapping) else {}
-    return {
-        name: cast("Mapping[str, Any]", one).get(value)
-        for name, one in found.items()
-        if isinstance(one, Mapping)
-    }
+    return {name: _mapping(one).get(value) for name, one in _mapping(attributes).items()}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else _NOTHING
 
 
 def _signed(request: Mapping[str, Any], body: bytes, service: Service) -> _Signed:

@@ -20,6 +20,7 @@ FUNCTIONS = {
     "McpAgent": ("mcp_agent", 300),
     "CreateRepo": ("create_repo", 20),
     "CreateRepoSnapStart": ("create_repo", 20),
+    "GithubWebhook": ("github_webhook", 10),
     "DurableLifecycle": ("durable_lifecycle", 60),
     "ScenarioWorker": ("scenario_worker", 60),
     "SessionLifecycle": ("session_lifecycle", 180),
@@ -106,7 +107,11 @@ def test_no_secret_is_written_down_or_shown(template):
     for variable in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN"):
         parameter = template["Parameters"][variables[variable]["!Ref"]]
         assert (parameter["NoEcho"], parameter["Default"]) == (True, "")
-    assert not re.search(r"Ref (ArchalToken|AgentRouteHeaders)\b", str(template["Outputs"]))
+    webhook = template["Parameters"]["GithubWebhookSecret"]
+    assert (webhook["NoEcho"], webhook["Default"]) == (True, "")
+    assert not re.search(
+        r"Ref (GithubWebhookSecret|ArchalToken|AgentRouteHeaders)\b", str(template["Outputs"])
+    )
 
 
 def test_every_function_is_built_alike_and_logs_for_a_month(template, functions):

@@ -19,6 +19,7 @@ from support.sam import tools
 HANDLERS = (
     "agent",
     "create_repo",
+    "github_webhook",
     "mcp_agent",
     "scenario_worker",
     "session_lifecycle",

@@ -90,7 +90,7 @@ def test_fault_is_found(examined, fault):
 
 
 # The functions that write, and may remember what they did.
-WRITERS = {"CreateRepo", "CreateRepoSnapStart", "ScenarioWorker"}
+WRITERS = {"CreateRepo", "CreateRepoSnapStart", "GithubWebhook", "ScenarioWorker"}
 
 
 def test_functions_may_read_one_secret_and_nothing_else(resources):
