@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import doctest
 import json
 import pickle
 import threading
@@ -840,3 +841,12 @@ def test_a_transport_that_is_none_is_refused(file):
             await AsyncClones(SETTINGS, transport=recording)["github"].get("/a")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("transport", [RecordTransport, ReplayTransport])
+def test_the_example_of_the_documentation(transport):
+    (example,) = doctest.DocTestFinder(recurse=False).find(transport, module=False, globs={})
+
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
+
+    assert (result.failed, result.attempted > 1) == (0, True)
