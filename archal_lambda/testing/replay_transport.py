@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from archal_lambda.testing.recording.bodies import message_id, sent_body
 from archal_lambda.testing.recording.form import Answered, Asked, Exchange, Failed, read
 from archal_lambda.testing.recording.matching import differences, distance, fits
 from archal_lambda.testing.recording.redaction import Redaction, reads_a_secret
+from archal_lambda.testing.shown import HIDDEN
 
 __all__ = ["ReplayMissError", "ReplayTransport"]
 
@@ -88,9 +90,12 @@ class ReplayTransport:
         self._repeat = repeat
         self._redaction = Redaction(clone_urls)
         self._exchanges = read(self.path)
-        for number, exchange in enumerate(self._exchanges, 2):
+        self._by_path: defaultdict[str, list[int]] = defaultdict(list)
+        for number, exchange in enumerate(self._exchanges):
+            path = exchange.request.path
+            self._by_path[HIDDEN if HIDDEN in path else path].append(number)
             if exchange.error is not None and not _is_known(exchange.error):
-                reason = f"{self.path}, line {number}: names an error that is unknown"
+                reason = f"{self.path}, line {number + 2}: names an error that is unknown"
                 raise ConfigurationError("recording", reason)
         self._used: set[int] = set()
         self._lock = threading.Lock()
@@ -161,16 +166,21 @@ class ReplayTransport:
     def _take(self, asked: Asked) -> Exchange:
         with self._lock:
             fitting = [
-                number
-                for number, exchange in enumerate(self._exchanges)
-                if exchange.request.method == asked.method and fits(exchange.request, asked)
+                one for one in self._places(asked) if fits(self._exchanges[one].request, asked)
             ]
-            left = [number for number in fitting if number not in self._used]
-            if left or (fitting and self._repeat):
-                number = left[0] if left else fitting[-1]
+            number = next((one for one in fitting if one not in self._used), None)
+            if number is None and fitting and self._repeat:
+                number = fitting[-1]
+            if number is not None:
                 self._used.add(number)
                 return self._exchanges[number]
         raise ReplayMissError(self._miss(asked, len(fitting)))
+
+    def _places(self, asked: Asked) -> Iterable[int]:
+        """Give the numbers of the exchanges that may be the one: those of the path, and those of a hidden one."""
+        if HIDDEN in asked.path:
+            return range(len(self._exchanges))
+        return sorted(self._by_path[asked.path] + self._by_path[HIDDEN])
 
     def _miss(self, asked: Asked, times: int) -> str:
         what = f"{_title(asked)} is not in {self.path}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import doctest
 import json
 import pickle
 import threading
+import time
 from urllib.parse import quote_plus
 
 import pytest
@@ -435,6 +437,8 @@ def test_failures_are_replayed_as_they_were(file):
         ("größer".encode(), "text/plain; charset=utf-8"),
         (b"a=1&b=&a=%C3%B6+2", "application/x-www-form-urlencoded"),
         ("größer".encode("latin-1"), "text/plain; charset=latin-1"),
+        ("größer".encode("utf-16"), "text/plain; charset=utf-16"),
+        (b"a-b" * 9, "text/plain; charset=punycode"),
         ("größer".encode("latin-1"), "text/plain"),
         ("line\u2028\r\nline\n".encode(), "text/plain; charset=nonsense"),
         (b'"\\ud800"', "application/json"),
@@ -597,6 +601,12 @@ def test_no_secret_is_in_a_recording(file):
             headers={"Content-Type": "application/octet-stream"},
         ),
         lambda github: github.get(f"/files/{header}/bot{telegram}/x"),
+        lambda github: github.get(f"/files/{header.replace('-', '%2D')}"),
+        lambda github: github.post(
+            "/a",
+            content=header.encode("utf-16"),
+            headers={"Content-Type": "text/plain; charset=utf-16"},
+        ),
     ]
     answers = iter([answer, *[echo] * (len(calls) - 1)])
     record(file, lambda _: next(answers), *calls)
@@ -609,7 +619,15 @@ def test_no_secret_is_in_a_recording(file):
         if "base64" in part.get("body", {})
     )
     assert len(decoded) > 2
-    for one in [*used, TOKEN, telegram, "ses-1", "clones.archal.ai", "drawn-for-this"]:
+    for one in [
+        *used,
+        TOKEN,
+        header.replace("-", "%2D"),
+        telegram,
+        "ses-1",
+        "clones.archal.ai",
+        "drawn-for-this",
+    ]:
         assert one not in text, one
         assert one.encode() not in decoded
     assert "Strict" not in text
@@ -723,6 +741,18 @@ def test_it_records_in_a_block_only(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) == 2
 
 
+def test_a_large_recording_takes_little_time(file):
+    record(file, ok, *[lambda github, n=n: github.get(f"/a/{n}") for n in range(2000)])
+    github, transport = replay(file)
+    started = time.perf_counter()
+
+    for number in reversed(range(2000)):
+        github.get(f"/a/{number}")
+
+    assert transport.unused == ()
+    assert time.perf_counter() - started < 10
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"path names .*nowhere.* cannot be written: No such"
@@ -811,3 +841,12 @@ def test_a_transport_that_is_none_is_refused(file):
             await AsyncClones(SETTINGS, transport=recording)["github"].get("/a")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("transport", [RecordTransport, ReplayTransport])
+def test_the_example_of_the_documentation(transport):
+    (example,) = doctest.DocTestFinder(recurse=False).find(transport, module=False, globs={})
+
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
+
+    assert (result.failed, result.attempted > 1) == (0, True)

@@ -24,7 +24,11 @@ __all__ = ["message_id", "recorded_body", "recorded_pairs", "sent_body"]
 _FORM = "application/x-www-form-urlencoded"
 _ID = "{archal.id}"
 _ID_IN_JSON = re.compile(rf'"{re.escape(_ID)}"')
-_CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
+# Those that are read in time; what else there is, is text if it is UTF-8.
+_CHARSET = re.compile(
+    r";\s*charset=\"?(utf-?(?:16|32)(?:le|be)?|iso-?8859-\d+|latin-?1|windows-125\d|shift_jis|euc-(?:jp|kr)|gbk|big5)\b",
+    re.IGNORECASE,
+)
 _DATA = re.compile(r"^(data: ?)(\{.*\})(\r?)$", re.MULTILINE)
 _BOUNDARY = re.compile(r";\s*boundary=\"?([^\";,]{1,70})", re.IGNORECASE)
 _PART_NAME = re.compile(rb';\s*name="([^"\r\n]*)"')

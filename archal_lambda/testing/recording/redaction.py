@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -90,13 +91,13 @@ class Redaction:
                 self.names.control(place.root)
                 path = request.path
                 if found[1]:
-                    self.names.session(found[1])
+                    self.names.session(unquote(found[1]))
         kind = request.headers.get("content-type", "")
         headers = {"content-type": kind, "accept": request.headers.get("accept", "")}
         return Asked(
             method=request.method,
             clone=place.clone,
-            path=self._plain(path, hider),
+            path=self._path(path, hider),
             query=recorded_pairs(request.query, hider, self.names),
             headers={
                 name: self._plain(_media_types(value), hider)
@@ -145,6 +146,15 @@ class Redaction:
 
     def _plain(self, text: str, hider: Hider) -> str:
         return self.names.hide(hider.plain(text))
+
+    def _path(self, path: str, hider: Hider) -> str:
+        """Give a path without secrets, also where it is written in escapes."""
+        parts: list[str] = []
+        for part in path.split("/"):
+            plain = unquote(part)
+            shown = self._plain(plain, hider)
+            parts.append(part if shown == plain else quote(shown, safe="[]{}"))
+        return self._plain("/".join(parts), hider)
 
     def _learn_sessions(self, content: bytes) -> None:
         """Learn the sessions that the control plane tells of, and the addresses of their clones."""
