@@ -164,7 +164,7 @@ def test_handlers_import_public_names_only(path):
         else:
             assert node.module in {
                 f"archal_lambda.{module}"
-                for module in ("edge", "idempotency", "powertools", "tracing")
+                for module in ("edge", "idempotency", "powertools", "tracing", "webhooks")
             }
             source = PACKAGE.parent / f"{node.module.replace('.', '/')}.py"
             assert names <= listed(source)

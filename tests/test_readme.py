@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import shlex
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,21 @@ def test_the_seed_can_be_planted(tmp_path):
     path.write_text(seed, encoding="utf-8")
     with LocalArchal(seeds={"github": path}) as archal:
         assert list(archal.state()["github"]["issue"]) == ["testuser/webshop#1"]
+
+
+def test_the_webhook_is_verified(monkeypatch):
+    """What Stripe has signed is taken, and nothing else."""
+    (block,) = [block for block in BLOCKS if "on_payment" in block]
+    namespace = {}
+    exec(block, namespace)  # noqa: S102 - our own README
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "dummy")
+    moment = int(time.time())
+    signature = hmac.new(b"dummy", f"{moment}.{{}}".encode(), hashlib.sha256).hexdigest()
+    event = {"headers": {"stripe-signature": f"t={moment},v1={signature}"}, "body": "{}"}
+
+    assert namespace["on_payment"](event, None) == {"statusCode": 202, "body": "2 bytes"}
+    changed = namespace["on_payment"](event | {"body": "{ }"}, None)
+    assert changed == {"statusCode": 401, "body": "wrong-signature"}
 
 
 def test_the_workers_settings_are_jsonc_for_a_python_that_works():

@@ -113,6 +113,21 @@ def test_the_agent_answers_with_text(emulate, archal, event):
     assert [(call["method"], call["status"]) for call in answer["calls"]] == [("GET", 200)]
 
 
+def test_a_webhook_is_verified_and_answered(emulate, archal, event):
+    """In the event file's form; a changed body is not believed."""
+    settings = archal.environ | {"GITHUB_WEBHOOK_SECRET": "dummy"}
+    emulator = emulate(f"{HANDLERS}github_webhook.handler", settings)
+    told = event("github_webhook")
+
+    believed = emulator.invoke(told).json
+    changed = emulator.invoke(told | {"body": told["body"].replace("opened", "0pened")}).json
+
+    assert (believed["statusCode"], changed["statusCode"]) == (404, 401)  # it has no such issue
+    assert [(call.method, call.clone_saw.path) for call in archal.requests] == [
+        ("POST", "/repos/testuser/webshop/issues/1/comments")
+    ]
+
+
 @pytest.mark.parametrize(
     ("handler", "lines"),
     [("scenario_worker", 2), ("session_lifecycle", 2), ("session_sweeper", 2), ("agent", 2)],

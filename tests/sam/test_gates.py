@@ -148,13 +148,15 @@ def test_what_is_remembered_is_forgotten_in_time(resources):
 
 
 def test_nobody_gets_in_unsigned(resources):
-    """The HTTP API's route and the Function URLs all ask for AWS's signature."""
+    """All but one ask for AWS's signature; that one's handler asks for GitHub's."""
     (api,) = resources("AWS::ApiGatewayV2::Api").values()
     urls = resources("AWS::Lambda::Url").values()
 
     routes = [route for path in api["Body"]["paths"].values() for route in path.values()]
     assert [route["security"] for route in routes] == [[{"AWS_IAM": []}]]
-    assert [url["AuthType"] for url in urls] == ["AWS_IAM"] * 2
+    asked = {url["TargetFunctionArn"]["Ref"].partition("Alias")[0]: url["AuthType"] for url in urls}
+    assert asked.pop("GithubWebhook") == "NONE"
+    assert asked == {"CreateRepo": "AWS_IAM", "CreateRepoSnapStart": "AWS_IAM"}
 
 
 def test_a_second_stack_finds_every_name_free(resources):

@@ -73,4 +73,4 @@ def unpacked(package, digest):
             archive.extractall(folder, filter="data")
         return folder / "package"
 
-    return supply.cached(package.replace("@", "-"), fetch)
+    return supply.cached(package.replace("@", "-").replace("/", "-"), fetch)

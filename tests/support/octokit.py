@@ -18,7 +18,7 @@ def octokit_signature(secret, payload):
     if node is None:
         raise FileNotFoundError("Node is not installed")
     folder = unpacked(PACKAGE, SHA512)
-    entry = json.loads((folder / "package.json").read_text())["exports"]["."]["import"]
+    entry = json.loads((folder / "package.json").read_text())["exports"]["."]["node"]["import"]
     code = f"import {{ sign }} from {json.dumps(str(folder / entry))};"
     code += f"console.log(await sign({json.dumps(secret)}, {json.dumps(payload)}));"
     command = [node, "--input-type=module", "-e", code]

@@ -235,7 +235,7 @@ def test_any_of_several_secrets_will_do():
 @pytest.mark.parametrize("secret", ["", b"", [], ["x", ""], None, 7, [None]])
 def test_a_secret_that_is_none_is_refused(secret):
     """An empty one would be everybody's."""
-    with pytest.raises(ConfigurationError, match="^secret must"):
+    with pytest.raises(ConfigurationError, match=r"^secret must"):
         verify(event_of(github(BODY, ""), BODY), secret)
 
 
@@ -246,9 +246,7 @@ def test_other_arguments_are_checked(options):
         verify(event_of(github(BODY), BODY), SECRET, **options)
 
 
-@given(
-    st.sampled_from(sorted(SIGNERS)), st.binary(min_size=1, max_size=40), st.data()
-)
+@given(st.sampled_from(sorted(SIGNERS)), st.binary(min_size=1, max_size=40), st.data())
 def test_nothing_that_was_changed_is_taken(service, noise, data):
     """Neither another body, nor another signature, nor another time."""
     body = body_for(service)
@@ -257,7 +255,11 @@ def test_nothing_that_was_changed_is_taken(service, noise, data):
     assert verify(event, SECRET, service, clock=clock) == body
     at = data.draw(st.integers(0, len(body)))
     changed = body[:at] + noise + body[at:]
-    event = {"headers": headers, "body": base64.b64encode(changed).decode(), "isBase64Encoded": True}
+    event = {
+        "headers": headers,
+        "body": base64.b64encode(changed).decode(),
+        "isBase64Encoded": True,
+    }
     assert reason_of(event, service) == "wrong-signature"
     name = data.draw(st.sampled_from(sorted(headers)))
     digits = [place for place, one in enumerate(headers[name]) if one.isdigit()]
@@ -277,9 +279,9 @@ def test_a_secret_of_the_environment(monkeypatch):
     assert SECRET not in repr(secret)
     assert verify(event_of(slack(BODY), BODY), secret, "slack", clock=clock) == BODY
     monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "")
-    with pytest.raises(ConfigurationError, match="^GITHUB_WEBHOOK_SECRET must contain"):
+    with pytest.raises(ConfigurationError, match=r"^GITHUB_WEBHOOK_SECRET must contain"):
         secret_from_env()
-    with pytest.raises(ConfigurationError, match="^service must be one of"):
+    with pytest.raises(ConfigurationError, match=r"^service must be one of"):
         secret_from_env("gitlab")
 
 
