@@ -20,6 +20,7 @@ __all__ = [
     "User",
     "blob_sha",
     "commit_sha",
+    "entry_hash",
     "tree_name",
     "tree_sha",
     "when",
