@@ -487,7 +487,10 @@ def test_sessions_fail_when_node_is_killed(package, nodes):
             answer = one("POST", "/api/auth.test")
             assert answer.status == 502
             assert {"error", "code", "message"} <= set(answer.json)
+        until = time.monotonic() + 10  # its end is known a moment after its connections break
         failed = control("GET", f"/api/sessions/{archal.session_id}").json
+        while failed["alive"] and time.monotonic() < until:
+            failed = control("GET", f"/api/sessions/{archal.session_id}").json
         assert (failed["status"], failed["alive"]) == ("failed", False)
         assert failed["lastError"] == "the emulators' Node process has ended (signal 9)"
         assert untouched("GET", "/user").status == 200
