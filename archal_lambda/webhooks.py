@@ -20,14 +20,16 @@ from archal_lambda.core.secrets import Secret, guarded
 from archal_lambda.core.settings import process_variable
 from archal_lambda.errors import ConfigurationError, DecodeError, WebhookRejected
 
-__all__ = ["Service", "header_of", "secret_from_env", "verify"]
+__all__ = ["Service", "secrets_from_env", "verify"]
 
 Service = Literal["github", "linear", "slack", "stripe"]
 
 _Key = str | bytes | Secret
 # Seconds or milliseconds since 1970; what is longer is no time, and Python refuses to read what is very long.
 _MOMENT = lazy(r"[0-9]{1,16}")
+_LAST_MOMENT = 10**16
 _MILLISECONDS = 1000
+_VARIABLE = "ARCHAL_LAMBDA_WEBHOOK_SECRET"
 _FORMS = {
     "github": lazy(r"sha256=([0-9a-f]{64})"),
     "linear": lazy(r"([0-9a-f]{64})"),
@@ -40,14 +42,6 @@ _HEADERS = {
     "slack": "X-Slack-Signature",
     "stripe": "Stripe-Signature",
 }
-# As the services' own documentation calls them.
-_VARIABLES = {
-    "github": "GITHUB_WEBHOOK_SECRET",
-    "linear": "LINEAR_WEBHOOK_SECRET",
-    "slack": "SLACK_SIGNING_SECRET",
-    "stripe": "STRIPE_WEBHOOK_SECRET",
-}
-_NOTHING: Mapping[str, Any] = {}
 _SLACK_TIME = "X-Slack-Request-Timestamp"
 
 
@@ -80,8 +74,9 @@ def verify(
     | `slack` | `X-Slack-Signature` | `X-Slack-Request-Timestamp` and the body | "Verifying requests from Slack" |
     | `stripe` | `Stripe-Signature` | its `t` and the body | "Verify webhook signatures manually" |
 
-    GitHub signs no time, so a delivery of its may be sent again by whoever has seen it: remember the ids, which are in
-    `X-GitHub-Delivery`. Its older `X-Hub-Signature`, by SHA-1, is not looked at.
+    Nothing else is signed: no method, no path, and no other header. GitHub signs no time either, so whoever has seen a
+    delivery of its may send it again, and under another `X-GitHub-Event` or `X-GitHub-Delivery`: tell by the body what
+    happened, and remember a hash of it. Its older `X-Hub-Signature`, by SHA-1, is not looked at.
 
     Args:
         event: The event of a Function URL, an HTTP API, a REST API, a load balancer or VPC Lattice; or one record of
@@ -109,7 +104,9 @@ def verify(
         b'{}'
     """
     keys = _keys(secret)
-    if service not in _HEADERS:
+    if cast("object", service) not in tuple(
+        _HEADERS
+    ):  # which may be anything, also what has no hash
         raise ConfigurationError("service", f"must be one of {', '.join(_HEADERS)}")
     age: Any = max_age
     if isinstance(age, bool) or not isinstance(age, int | float) or not age > 0:
@@ -132,43 +129,21 @@ def verify(
     return body
 
 
-def secret_from_env(service: Service = "github") -> Secret:
-    """Read the secret of a service's webhooks from the environment.
+def secrets_from_env() -> list[Secret]:
+    """Read the secrets of a function's webhooks from `ARCHAL_LAMBDA_WEBHOOK_SECRET`.
 
-    Args:
-        service: `github` (`GITHUB_WEBHOOK_SECRET`), `linear` (`LINEAR_WEBHOOK_SECRET`), `slack`
-            (`SLACK_SIGNING_SECRET`) or `stripe` (`STRIPE_WEBHOOK_SECRET`).
+    It holds one, or several with spaces between them: a service and a function do not change theirs at one moment.
 
     Returns:
-        The secret, for `verify`.
+        The secrets, for `verify`.
 
     Raises:
-        ConfigurationError: If the variable is not set or empty, or for another service.
+        ConfigurationError: If there is none.
     """
-    variable = _VARIABLES.get(service)
-    if variable is None:
-        raise ConfigurationError("service", f"must be one of {', '.join(_VARIABLES)}")
-    value = process_variable(variable)
-    if not value:
-        raise ConfigurationError(
-            variable, "must contain the secret that the webhook was set up with"
-        )
-    return Secret(value)
-
-
-@guarded
-def header_of(event: Mapping[str, Any], name: str) -> str | None:
-    """Find a header of an HTTP event, such as `X-GitHub-Event`.
-
-    Args:
-        event: An event as `verify` takes it.
-        name: The header's name in any case.
-
-    Returns:
-        Its value, several of them joined by commas; None if there is none.
-    """
-    values = header_values(_request(event), name.lower())
-    return ",".join(values) if values else None
+    found = [Secret(one) for one in process_variable(_VARIABLE).split()]
+    if not found:
+        raise ConfigurationError(_VARIABLE, "must hold the webhook's secret")
+    return found
 
 
 def _keys(secret: object) -> list[bytes]:
@@ -191,22 +166,21 @@ def _key(plain: object) -> bytes:
 def _request(event: object) -> Mapping[str, Any]:
     """Take an event as that of an HTTP request; a record of SQS or SNS has the headers among its attributes."""
     fields = _mapping(event)
-    notification = _mapping(fields.get("Sns"))
-    if notification:
-        attributes = _attributes(notification.get("MessageAttributes"), "Value")
-        return {"body": notification.get("Message"), "headers": attributes}
+    if "Sns" in fields:
+        told = _mapping(fields["Sns"])
+        return _message(told.get("Message"), told.get("MessageAttributes"), "Value")
     if "messageAttributes" in fields:
-        attributes = _attributes(fields["messageAttributes"], "stringValue")
-        return {"body": fields.get("body"), "headers": attributes}
+        return _message(fields.get("body"), fields["messageAttributes"], "stringValue")
     return fields
 
 
-def _attributes(attributes: object, value: str) -> dict[str, Any]:
-    return {name: _mapping(one).get(value) for name, one in _mapping(attributes).items()}
+def _message(body: object, attributes: object, value: str) -> dict[str, Any]:
+    headers = {name: _mapping(one).get(value) for name, one in _mapping(attributes).items()}
+    return {"body": body, "headers": headers}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else _NOTHING
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _signed(request: Mapping[str, Any], body: bytes, service: Service) -> _Signed:
@@ -268,9 +242,11 @@ def _moment_of(body: bytes) -> float:
     )
     if moment is None:
         raise WebhookRejected("missing-timestamp", "the body has no webhookTimestamp")
-    if isinstance(moment, bool) or not isinstance(moment, int | float):
-        raise WebhookRejected("malformed-timestamp", "the body's webhookTimestamp is not a number")
-    return moment / _MILLISECONDS
+    if type(moment) not in {int, float} or not 0 <= cast("float", moment) < _LAST_MOMENT:
+        raise WebhookRejected(
+            "malformed-timestamp", "the body's webhookTimestamp is not a number of milliseconds"
+        )
+    return cast("float", moment) / _MILLISECONDS
 
 
 def _check_age(age: float, max_age: float) -> None:

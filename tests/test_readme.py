@@ -86,7 +86,7 @@ def test_the_webhook_is_verified(monkeypatch):
     (block,) = [block for block in BLOCKS if "on_payment" in block]
     namespace = {}
     exec(block, namespace)  # noqa: S102 - our own README
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "dummy")
+    monkeypatch.setenv("ARCHAL_LAMBDA_WEBHOOK_SECRET", "dummy")
     moment = int(time.time())
     signature = hmac.new(b"dummy", f"{moment}.{{}}".encode(), hashlib.sha256).hexdigest()
     event = {"headers": {"stripe-signature": f"t={moment},v1={signature}"}, "body": "{}"}

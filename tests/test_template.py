@@ -101,16 +101,15 @@ def test_every_declared_variable_is_read_by_somebody(template):
     assert [name for name in ours if not any(f'"{name}"' in text for text in package)] == []
 
 
-def test_no_secret_is_written_down_or_shown(template):
+def test_no_secret_is_written_down_or_shown(template, functions):
     """Secrets come as parameters that are empty and not echoed."""
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
-    for variable in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN"):
+    variables = variables | functions["GithubWebhook"]["Environment"]["Variables"]
+    for variable in ("AGENT_ROUTE_HEADERS", "ARCHAL_TOKEN", "ARCHAL_LAMBDA_WEBHOOK_SECRET"):
         parameter = template["Parameters"][variables[variable]["!Ref"]]
         assert (parameter["NoEcho"], parameter["Default"]) == (True, "")
-    webhook = template["Parameters"]["GithubWebhookSecret"]
-    assert (webhook["NoEcho"], webhook["Default"]) == (True, "")
     assert not re.search(
-        r"Ref (GithubWebhookSecret|ArchalToken|AgentRouteHeaders)\b", str(template["Outputs"])
+        r"Ref (ArchalToken|AgentRouteHeaders|GithubWebhookSecret)\b", str(template["Outputs"])
     )
 
 
@@ -168,6 +167,24 @@ def test_schedules_are_careful(template, functions):
     for dry_run in template["Parameters"]["SweepDryRun"]["AllowedValues"]:
         sent = json.loads(hourly["Input"]["!Sub"].replace("${SweepDryRun}", dry_run))
         assert sent == {"max_age_seconds": 7200, "dry_run": dry_run == "true"}
+
+
+def test_the_address_that_is_open_to_all_is_not_made_without_a_secret(template, functions):
+    """Nobody but the webhook's function is told the secret, and there is none of it where there is no secret."""
+    variable = "ARCHAL_LAMBDA_WEBHOOK_SECRET"
+    told = [name for name, one in functions.items() if variable in str(one)]
+    open_to_all = [
+        name for name, one in functions.items() if "NONE" in str(one.get("FunctionUrlConfig"))
+    ]
+
+    assert told == open_to_all == ["GithubWebhook"]
+    made = [
+        name for name, one in template["Resources"].items() if one.get("Condition") == "HasWebhook"
+    ]
+    assert made == ["GithubWebhook", "GithubWebhookLog"]
+    assert template["Conditions"]["HasWebhook"] == {
+        "!Not": [{"!Equals": [{"!Ref": "GithubWebhookSecret"}, ""]}]
+    }
 
 
 def test_a_durable_execution_is_long_enough_and_keeps_its_code(functions):

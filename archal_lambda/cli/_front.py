@@ -150,7 +150,9 @@ class Front:
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return _message(403, "the Host is not this server's")
         origins = [value for name, value in headers if name == "origin"]
-        if not all(map(_ORIGIN.fullmatch, origins)):
+        # A page's image has no Origin; what a browser says of where it comes from (W3C, Fetch Metadata) it has.
+        sites = [value for name, value in headers if name == "sec-fetch-site"]
+        if not all(map(_ORIGIN.fullmatch, origins)) or "cross-site" in sites:
             return _message(403, "another site's page may not use this")
         return None
 

@@ -56,7 +56,8 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
 def header_values(event: Mapping[str, Any], name: str) -> list[str]:
     """Find every value of a header by its name in lower case, whichever way the event spells and repeats it.
 
-    An API Gateway's payload 1.0 has the last value in one place, and all of them in the other.
+    An API Gateway's payload 1.0 has the last value in one place, and all of them in the other. A load balancer may give
+    lists of values, and VPC Lattice 2.0 always does.
     """
     for fields in (event.get("multiValueHeaders"), event.get("headers")):
         if not isinstance(fields, Mapping):
@@ -72,18 +73,9 @@ def header_values(event: Mapping[str, Any], name: str) -> list[str]:
 
 @guarded
 def http_header(event: Mapping[str, Any], name: str) -> str | None:
-    """Find a header by its name in lower case; None if there is none.
-
-    A load balancer may give lists of values, and VPC Lattice 2.0 always does.
-    """
-    for fields in (event.get("headers"), event.get("multiValueHeaders")):
-        if not isinstance(fields, Mapping):
-            continue
-        for key, value in cast("Mapping[str, object]", fields).items():
-            if key.lower() == name:
-                values = cast("list[object]", value) if isinstance(value, list) else [value]
-                return ",".join(one for one in values if isinstance(one, str))
-    return None
+    """Find a header by its name in lower case, its values as one (RFC 9110, section 5.3); None if there is none."""
+    values = header_values(event, name)
+    return ",".join(values) if values else None
 
 
 @guarded

@@ -1,16 +1,19 @@
-"""Answer a webhook of GitHub's clone: a handler for a Function URL, an HTTP API or a load balancer.
+"""Comment on each new issue: a handler for GitHub's webhooks, behind a Function URL or whatever else speaks HTTP.
 
-It welcomes whoever opens an issue with a comment. Everything else is answered at once: 202 for what it has no use for,
-200 for a ping, and 401 for what is not signed with the secret in `GITHUB_WEBHOOK_SECRET`. The webhook must send JSON.
+It answers 401 unless the body is signed with the webhook's secret (`ARCHAL_LAMBDA_WEBHOOK_SECRET`), 200 when it has
+commented or was pinged, and 202 for what it has no use for. If the clone refuses, it answers as the clone did; 502 or
+504 says that the clone could not be asked, or the secret is missing. GitHub waits for ten seconds, and repeats nothing
+by itself. Let the webhook send `application/json`.
 
-A delivery may come again, by GitHub's or somebody's doing. With a table (`ARCHAL_LAMBDA_IDEMPOTENCY_TABLE`), one with
-the same `X-GitHub-Delivery` is carried out once in four days: those of the last three can be redelivered.
+With a table (`ARCHAL_LAMBDA_IDEMPOTENCY_TABLE`), a delivery that comes again within three days gets the answer that it
+had, and the issue no second comment.
 """
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
@@ -27,45 +30,39 @@ from archal_lambda import (
 )
 from archal_lambda.idempotency import Once, answer_once
 from archal_lambda.powertools import failure_result, json_result, log_calls, read_json
-from archal_lambda.webhooks import header_of, secret_from_env, verify
+from archal_lambda.webhooks import secrets_from_env, verify
 
-# The dummy that Archal documents for GitHub clones; the real GitHub refuses it.
-GITHUB_TOKEN = "ghp_AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTt"  # noqa: S105 - public, see above
-KEEP_SECONDS = 4 * 24 * 3600  # how long a delivery is remembered
+SERVICE_TOKEN = "any-service-token"  # noqa: S105 - a clone takes any; it is no secret
+KEEP_SECONDS = 3 * 24 * 3600  # as long as GitHub redelivers what it has sent
 
 logger = Logger()
 metrics = Metrics(namespace="ArchalLambda")
-
-
-class User(msgspec.Struct):
-    """Who opened it."""
-
-    login: str
 
 
 class Issue(msgspec.Struct):
     """An issue, as far as this handler looks."""
 
     number: int
-    user: User
 
 
 class Repository(msgspec.Struct):
-    """Where it was opened."""
+    """Where it happened."""
 
-    full_name: str
+    full_name: Annotated[str, msgspec.Meta(pattern=r"^(?!\.+/)[\w.-]+/(?!\.+\Z)[\w.-]+\Z")]
 
 
-class Delivery(msgspec.Struct):
-    """What GitHub tells; other events have other fields."""
+class Webhook(msgspec.Struct):
+    """What GitHub tells. Each event has its own fields; these tell the wanted ones from the rest."""
 
-    action: str = ""
+    action: str | None = None
     issue: Issue | None = None
+    comment: Any = None
     repository: Repository | None = None
+    zen: str | None = None
 
 
 class Comment(msgspec.Struct):
-    """What was made of it."""
+    """What the clone answers, as far as it is passed on."""
 
     html_url: str
 
@@ -85,61 +82,68 @@ def once() -> Once | None:
 once()  # now: what it loads is loaded fastest before the first request
 
 
-def welcome(
-    issue: Issue,
-    repository: Repository,
-    deadline: Deadline,
-    event: dict[str, Any] | None = None,
+def greet(
+    where: Repository, issue: Issue, deadline: Deadline, event: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Comment on an issue. Put your agent here; what takes longer than GitHub waits belongs behind a queue."""
-    path = f"/repos/{repository.full_name}/issues/{issue.number}/comments"
-    body = {"body": f"Thank you, @{issue.user.login}. Somebody will look at it."}
+    """Comment on a new issue. Put your agent here; what takes longer than GitHub waits belongs behind a queue."""
+    path = f"/repos/{where.full_name}/issues/{issue.number}/comments"
     try:
         github = clones()["github"].with_deadline(deadline)
-        comment = github.post(path, json=body, token=GITHUB_TOKEN).raise_for_status()
-        return json_result(201, comment.decode(Comment), event=event)
+        response = github.post(path, json={"body": "Thanks, we look at it."}, token=SERVICE_TOKEN)
+        return json_result(200, response.raise_for_status().decode(Comment), event=event)
     except ArchalError as error:
-        return failure_result(error, logger, event=event)
+        return failed(error, event)
 
 
-def act(delivery: Delivery, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do what a delivery asks for, which is mostly nothing."""
-    name, delivery_id = header_of(event, "X-GitHub-Event"), header_of(event, "X-GitHub-Delivery")
-    if name == "ping":
+def failed(error: ArchalError, event: dict[str, Any] | None) -> dict[str, Any]:
+    """Answer what went wrong; count it if only the operator can mend it, and no call was made that would count."""
+    if isinstance(error, ConfigurationError):
+        metrics.add_metric("SetupFailures", MetricUnit.Count, 1)
+    return failure_result(error, logger, event=event)
+
+
+def act(
+    told: Webhook, body: bytes, event: dict[str, Any], context: LambdaContext
+) -> dict[str, Any]:
+    """Do what a delivery asks for, which is mostly nothing. Only its body is signed, so no header tells anything."""
+    if told.zen is not None:
         return json_result(200, {"message": "pong"}, event=event)
-    issue, repository = delivery.issue, delivery.repository
-    if (name, delivery.action) != ("issues", "opened") or issue is None or repository is None:
-        return json_result(202, {"message": "nothing to do"}, event=event)
+    where, issue = told.repository, told.issue
+    # The comment that is made here is told as well. Whoever acts on comments must know their own by the author, or
+    # answers themselves for ever.
+    if told.action != "opened" or issue is None or where is None or told.comment is not None:
+        return json_result(202, {"message": "ignored"}, event=event)
     table = once()
-    if table is None or not delivery_id:
-        return welcome(issue, repository, Deadline.from_context(context, reserve=1.0), event)
+    if table is None:
+        return greet(where, issue, Deadline.from_context(context, reserve=1.0), event)
     deadline = Deadline.from_context(context, reserve=1.0 + table.reserve)
     return answer_once(
         table,
-        lambda: welcome(issue, repository, deadline),
+        lambda: greet(where, issue, deadline),
         event=event,
-        key=f"webhook:{delivery_id}",
-        payload=[issue.number, repository.full_name],
+        # Not `X-GitHub-Delivery`, which is not signed: whoever sends a delivery again can change it.
+        key=f"github:{hashlib.sha256(body).hexdigest()}",
+        payload=None,
         context=context,
         metrics=metrics,
     )
 
 
-@logger.inject_lambda_context(log_event=False)  # False even if POWERTOOLS_LOGGER_LOG_EVENT is set
+@logger.inject_lambda_context(log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle one delivery."""
-    metrics.add_metric("Webhooks", MetricUnit.Count, 1)
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
     try:
-        verify(event, secret_from_env("github"), service="github")
-        delivery = read_json(event, Delivery)
+        body = verify(event, secrets_from_env(), "github")
     except WebhookRejected as error:
         metrics.add_metric("WebhooksRejected", MetricUnit.Count, 1)
         logger.warning("webhook rejected", extra={"reason": error.reason})
-        return json_result(401, {"message": "the webhook is not signed as it should"}, event=event)
+        return json_result(401, {"message": "not verified"}, event=event)
+    except ConfigurationError as error:
+        return failed(error, event)
+    try:
+        told = read_json(event, Webhook)
     except DecodeError as error:
         return json_result(400, {"message": str(error)}, event=event)
-    except ConfigurationError as error:
-        metrics.add_metric("SetupFailures", MetricUnit.Count, 1)
-        return failure_result(error, logger, event=event)
-    return act(delivery, event, context)
+    return act(told, body, event, context)

@@ -344,6 +344,7 @@ def test_an_odd_target_runs_nothing(served, target):
         {"host": "evil.test:3000"},
         {"host": "127.0.0.1.evil.test"},
         {"origin": "https://evil.test"},
+        {"sec-fetch-site": "cross-site"},
         {"origin": "null"},
         {"origin": "http://["},
         {"origin": "http://localhost.evil.test"},

@@ -115,7 +115,7 @@ def test_the_agent_answers_with_text(emulate, archal, event):
 
 def test_a_webhook_is_verified_and_answered(emulate, archal, event):
     """In the event file's form; a changed body is not believed."""
-    settings = archal.environ | {"GITHUB_WEBHOOK_SECRET": "dummy"}
+    settings = archal.environ | {"ARCHAL_LAMBDA_WEBHOOK_SECRET": "dummy"}
     emulator = emulate(f"{HANDLERS}github_webhook.handler", settings)
     told = event("github_webhook")
 

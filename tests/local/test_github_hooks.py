@@ -398,3 +398,34 @@ def test_pygithub_makes_and_pings_a_hook(archal, here):
         made.edit("web", {"url": here.url, "content_type": "json"}, events=["label"])
         assert repo.get_hook(made.id).events == ["label"]
         made.delete()
+
+
+@pytest.mark.parametrize("path", ["", "/config"])
+def test_a_change_that_is_refused_changes_nothing(github, here, path):
+    """By whichever of the two paths."""
+    one = f"{HOOKS}/{hook(github, here.url)['id']}"
+    before = github("GET", one).json["config"]
+    config = {"url": "http://127.0.0.1:1/other", "content_type": "bad"}
+    body = config if path else {"config": config, "active": False}
+    assert github("PATCH", f"{one}{path}", body).status == 422
+    after = github("GET", one).json
+    assert (after["config"], after["active"]) == (before, True)
+
+
+def test_a_change_keeps_the_rules_of_a_creation(github, here):
+    """Two hooks of one event have two URLs, and each has an event."""
+    hook(github, here.url, events=["issues"])
+    second = f"{HOOKS}/{hook(github, f'{here.url}other', events=['issues'])['id']}"
+    assert github("PATCH", second, {"config": {"url": here.url}}).status == 422
+    assert github("PATCH", second, {"remove_events": ["issues"]}).status == 422
+    assert github("PATCH", second, {"active": False}).status == 200
+
+
+def test_the_credentials_of_a_url_are_sent(archal, github, here):
+    """As Basic authorization, and told nowhere."""
+    hook(github, here.url.replace("http://", "http://me:p%40ss@"))
+    archal.webhooks.wait_idle()
+    ((headers, _),) = here.received
+    assert headers["authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
+    for told in (archal.webhooks.deliveries, archal.state()):
+        assert not re.search(r"p(@|%40)ss", repr(told))

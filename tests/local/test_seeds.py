@@ -386,3 +386,11 @@ def test_many_files_are_planted_in_time():
     with LocalArchal(seeds={"github": document}) as archal:
         answer = Route(archal.base_url("github"), archal.token)("GET", "/repos/testuser/shop")
     assert answer.status == 200  # within the five seconds that a test's request has
+
+
+def test_a_date_that_is_none_is_told_of_by_its_line(tmp_path):
+    (tmp_path / "seed.yaml").write_text("users:\n  - login: me\n    created: 2020-13-45\n")
+    with pytest.raises(
+        ConfigurationError, match=r"seed\.yaml: line 3: the value is not .* timestamp"
+    ):
+        LocalArchal(seeds={"github": tmp_path / "seed.yaml"})

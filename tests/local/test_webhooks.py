@@ -202,7 +202,7 @@ def test_a_wait_from_the_servers_own_threads_is_refused():
     assert sorted(words[:9] for words in errors) == ["a webhook", "this is t"]
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), 1e300, "x", None, True])
 def test_a_wait_has_an_end(archal, timeout):
     """In seconds."""
     with pytest.raises(ConfigurationError, match="timeout must be"):
@@ -443,12 +443,18 @@ def test_two_local_archals_have_secrets_and_deliveries_of_their_own(archal):
         ({"target": 3}, "target: must be handler"),
         ({"clone": "slack"}, "clone: must be one of the session's: github"),
         ({"events": "issues"}, "events: must be several names"),
-        ({"secret": ""}, "secret: must not be empty"),
+        ({"events": [5]}, "events: must be several names"),
+        ({"events": 5}, "events: must be several names"),
+        ({"secret": ""}, "secret: must be a text that is not empty"),
+        ({"secret": 5}, "secret: must be a text that is not empty"),
         ({"duplicates": -1}, "duplicates: must be a whole number from 0"),
         ({"concurrency": 0}, "concurrency: must be a whole number from 1"),
         ({"shuffle": "x"}, "shuffle: must be a whole number"),
-        ({"timeout": 0}, "timeout: must be a number of seconds"),
-        ({"path": "hook"}, "path: must begin with /"),
+        ({"timeout": 0}, "timeout: must be seconds above 0, at most 3600"),
+        ({"timeout": 1e300}, "timeout: must be seconds above 0"),
+        ({"timeout": "x"}, "timeout: must be seconds above 0"),
+        ({"path": "hook"}, "path: must be a text that begins with /"),
+        ({"path": 5}, "path: must be a text that begins with /"),
     ],
 )
 def test_wrong_arguments_are_refused(archal, arguments, error):

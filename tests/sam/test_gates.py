@@ -148,15 +148,17 @@ def test_what_is_remembered_is_forgotten_in_time(resources):
 
 
 def test_nobody_gets_in_unsigned(resources):
-    """All but one ask for AWS's signature; that one's handler asks for GitHub's."""
+    """The HTTP API's route and the Function URLs ask for AWS's signature; GitHub's webhook is signed by the secret."""
     (api,) = resources("AWS::ApiGatewayV2::Api").values()
-    urls = resources("AWS::Lambda::Url").values()
+    urls = resources("AWS::Lambda::Url")
 
     routes = [route for path in api["Body"]["paths"].values() for route in path.values()]
     assert [route["security"] for route in routes] == [[{"AWS_IAM": []}]]
-    asked = {url["TargetFunctionArn"]["Ref"].partition("Alias")[0]: url["AuthType"] for url in urls}
-    assert asked.pop("GithubWebhook") == "NONE"
-    assert asked == {"CreateRepo": "AWS_IAM", "CreateRepoSnapStart": "AWS_IAM"}
+    assert {name: url["AuthType"] for name, url in urls.items()} == {
+        "CreateRepoUrl": "AWS_IAM",
+        "CreateRepoSnapStartUrl": "AWS_IAM",
+        "GithubWebhookUrl": "NONE",
+    }
 
 
 def test_a_second_stack_finds_every_name_free(resources):

@@ -19,6 +19,7 @@ CHOICES = {
     "LogFormat": ("Text", "JSON"),
     "SnapStart": ('""', "first"),
     "TenantIsolation": ("DISABLED", "ENABLED"),
+    "GithubWebhookSecret": ('""', "dummy"),
 }
 
 
@@ -71,7 +72,7 @@ def functions(made):
 
 def test_no_combination_has_findings(examined):
     """The linter accepts the template whatever is chosen."""
-    assert len(examined) == 16
+    assert len(examined) == 32
     assert {chosen: one["findings"] for chosen, one in examined.items() if one["findings"]} == {}
 
 
@@ -194,11 +195,12 @@ def test_an_execution_keeps_the_version_that_it_began_with(made):
 @pytest.mark.parametrize("snapstart", ["", "first"])
 def test_writers_have_a_table_where_it_is_asked_for(made, functions, snapstart):
     """Its name and the permission come with it, and without it there is neither."""
-    writers = {"CreateRepo", "ScenarioWorker"} | ({"CreateRepoSnapStart"} if snapstart else set())
+    writers = {"CreateRepo", "GithubWebhook", "ScenarioWorker"}
+    writers |= {"CreateRepoSnapStart"} if snapstart else set()
     variable = "ARCHAL_LAMBDA_IDEMPOTENCY_TABLE"
 
     for asked, table in (("ENABLED", {"Ref": "IdempotencyTable"}), ("DISABLED", "")):
-        chosen = {"Idempotency": asked, "SnapStart": snapstart}
+        chosen = {"Idempotency": asked, "SnapStart": snapstart, "GithubWebhookSecret": "dummy"}
         resources = made(**chosen).resources
         found = {
             name: properties["Environment"]["Variables"][variable]
@@ -217,6 +219,20 @@ def test_snapstart_and_a_secret_are_refused(made):
     (refusal,) = made(SnapStart="first", **SECRET).refusals
 
     assert "not set under SnapStart" in refusal
+
+
+def test_the_webhook_is_made_for_a_secret(made, functions):
+    """Its address, log, permissions and alarm come and go with it; the address is open to whoever signs."""
+    without, resources = made().resources, made(GithubWebhookSecret="dummy").resources
+
+    assert not [name for name in without if "Webhook" in name]
+    assert resources["GithubWebhookUrl"]["Properties"]["AuthType"] == "NONE"
+    assert functions(GithubWebhookSecret="dummy")["GithubWebhook"]["Timeout"] == 10
+    watched = [
+        [metric["Id"] for metric in found["FunctionErrorsAlarm"]["Properties"]["Metrics"]]
+        for found in (without, resources)
+    ]
+    assert [("webhook" in ids) for ids in watched] == [False, True]
 
 
 @pytest.mark.parametrize("snapstart", ["", "first"])

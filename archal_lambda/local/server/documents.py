@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -37,9 +37,8 @@ def load(path: Path) -> object:
         reason = "it is nested too deep"
     except (yaml.YAMLError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-    except (AttributeError, LookupError, TypeError):
-        # PyYAML's, of a value that its tag does not fit.
-        reason = "a value is not what its tag says, such as !!int or !!timestamp"
+    except (AttributeError, LookupError, TypeError):  # PyYAML's, which builds collections late
+        reason = "a value is not what its tag says"
     raise _wrong(path, reason)
 
 
@@ -56,7 +55,16 @@ def _text(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Of two equal keys the last one would win, without a word."""
+    """One that says where something is wrong; of two equal keys the last one would win, without a word."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - as PyYAML has it
+        try:
+            return cast("object", super().construct_object(node, deep))  # pyright: ignore[reportUnknownMemberType] - types-PyYAML has no types for it
+        except (AttributeError, LookupError, TypeError, ValueError):
+            tag = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the value is not what its tag says, {tag}", node.start_mark
+            ) from None
 
     def construct_mapping(
         self,

@@ -5,6 +5,7 @@ This module owns the way there and back. It must not reach another machine, ask 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import logging
@@ -13,7 +14,7 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from archal_lambda.lambda_events.events import make_event
 from archal_lambda.lambda_events.results import failure_response, read_result
@@ -119,7 +120,7 @@ class UrlCarrier:
             self._sock = connection.sock
             connection.putrequest("POST", target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", parts.netloc.rpartition("@")[2])
-            for name, value in headers:
+            for name, value in (*headers, *_authorization(parts)):
                 connection.putheader(name, value)
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
@@ -149,6 +150,14 @@ class UrlCarrier:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection(address, port, timeout=self.timeout, context=tls)
+
+
+def _authorization(url: SplitResult) -> Pairs:
+    # A URL's user and password are Basic's (RFC 7617).
+    if url.username is None:
+        return ()
+    pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return (("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"),)
 
 
 def _event(shape: Shape, path: str, headers: Pairs, body: bytes, request_id: str) -> dict[str, Any]:

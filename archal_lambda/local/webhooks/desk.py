@@ -130,8 +130,9 @@ class Webhooks:
         Raises:
             ConfigurationError: If an argument is out of range.
         """
-        if secret is not None and not secret:
-            raise ConfigurationError("secret", "must not be empty")
+        given: Any = secret
+        if given is not None and not (isinstance(given, str) and given):
+            raise ConfigurationError("secret", "must be a text that is not empty")
         wish = Wish(
             shape=shape,
             clone=clone,

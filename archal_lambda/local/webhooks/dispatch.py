@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import secrets
 import threading
 import time
@@ -23,7 +22,7 @@ from archal_lambda.local.webhooks.limits import MAX_DEPTH
 from archal_lambda.local.webhooks.outbox import Outbox
 from archal_lambda.local.webhooks.outgoing import Job
 from archal_lambda.local.webhooks.services import delivery_id
-from archal_lambda.local.webhooks.targets import make_target
+from archal_lambda.local.webhooks.targets import LONGEST, is_seconds, make_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -161,8 +160,8 @@ class Dispatch:
             return
         if engine.is_attempt():
             raise RuntimeError("a webhook's handler cannot wait for itself")
-        if not 0 <= timeout < math.inf:
-            raise ConfigurationError("timeout", "must be a number of seconds from 0 up")
+        if not is_seconds(timeout):
+            raise ConfigurationError("timeout", f"must be seconds from 0 up, at most {LONGEST:g}")
         until = time.monotonic() + timeout
         self._settle()  # which refuses the server's own thread before it waits for anything
         with engine.waited_for():

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -24,7 +23,9 @@ from archal_lambda.local.webhooks.limits import NOT_LOOPBACK
 from archal_lambda.local.webhooks.loopback import is_loopback, shown_url
 from archal_lambda.local.webhooks.outgoing import Carrier, Hook, Message
 
-__all__ = ["Target", "Wish", "make_target"]
+__all__ = ["LONGEST", "Target", "Wish", "is_seconds", "make_target"]
+
+LONGEST = 3600.0  # seconds; no test waits longer
 
 _MOST = 100  # duplicates of a delivery, and deliveries at once
 _HANDLER_TIMEOUT = 15.0  # seconds, as `LocalContext` has them
@@ -110,12 +111,13 @@ def _check(wish: Wish, clones: tuple[str, ...]) -> None:
         raise ConfigurationError("duplicates", f"must be a whole number from 0 to {_MOST}")
     if wish.shuffle is not None and not _is_whole(wish.shuffle):
         raise ConfigurationError("shuffle", "must be a whole number, the seed of the order")
-    if wish.timeout is not None and not 0 < wish.timeout < math.inf:
-        raise ConfigurationError("timeout", "must be a number of seconds above 0")
-    if isinstance(wish.events, str):
+    if wish.timeout is not None and not (is_seconds(wish.timeout) and wish.timeout > 0):
+        raise ConfigurationError("timeout", f"must be seconds above 0, at most {LONGEST:g}")
+    if not (wish.events is None or _are_names(wish.events)):
         raise ConfigurationError("events", "must be several names, such as ['issues']")
-    if not wish.path.startswith("/"):
-        raise ConfigurationError("path", "must begin with /")
+    path: Any = wish.path
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ConfigurationError("path", "must be a text that begins with /")
 
 
 def _way_to(target: object, hook: Hook, wish: Wish) -> tuple[str, Callable[[], Carrier]]:
@@ -143,6 +145,18 @@ def _way_to(target: object, hook: Hook, wish: Wish) -> tuple[str, Callable[[], C
     timeout = _HANDLER_TIMEOUT if wish.timeout is None else wish.timeout
     name = str(getattr(target, "__qualname__", type(target).__name__))
     return name, lambda: HandlerCarrier(handler, shape=shape, path=path, timeout=timeout)
+
+
+def is_seconds(number: object) -> bool:
+    """Tell whether a limit is one that can be waited for."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return False
+    return 0 <= number <= LONGEST
+
+
+def _are_names(events: object) -> bool:
+    names = isinstance(events, Collection) and not isinstance(events, str)
+    return names and all(isinstance(name, str) for name in cast("Collection[object]", events))
 
 
 def _is_whole(number: object) -> bool:

@@ -5,6 +5,7 @@ This module owns their rules. It must not render, route or send.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -101,15 +102,16 @@ def _patch_hook(call: Call) -> Response:
         chosen = list(dict.fromkeys([*chosen, *_checked(body.add_events)]))
     if body.remove_events is not msgspec.UNSET:
         gone = body.remove_events
-        chosen = [event for event in chosen if event not in gone]
+        chosen = _checked([event for event in chosen if event not in gone])
+    changed = dataclasses.replace(hook, events=chosen)
     if body.config is not msgspec.UNSET:
         if body.config.url is msgspec.UNSET:  # GitHub docs: a `config` that is given is the whole
             raise validation_failed("Hook", "url", "missing_field")
-        _apply(hook, body.config)
-    hook.events = chosen
-    hook.active = hook.active if body.active is msgspec.UNSET else body.active
-    hook.updated_at = call.state.now()
-    return json_response(hook_view(call.base, repo, hook))
+        _apply(changed, body.config)
+    if body.active is not msgspec.UNSET:
+        changed.active = body.active
+    _put(call, repo, changed)
+    return json_response(hook_view(call.base, repo, changed))
 
 
 def _delete_hook(call: Call) -> Response:
@@ -123,10 +125,11 @@ def _get_config(call: Call) -> Response:
 
 
 def _patch_config(call: Call) -> Response:
-    hook = find_hook(call, call.repo(write=True))
-    _apply(hook, call.decode(_Config))
-    hook.updated_at = call.state.now()
-    return json_response(config_view(hook))
+    repo = call.repo(write=True)
+    changed = dataclasses.replace(find_hook(call, repo))
+    _apply(changed, call.decode(_Config))
+    _put(call, repo, changed)
+    return json_response(config_view(changed))
 
 
 def _ping(call: Call) -> Response:
@@ -157,12 +160,20 @@ def _checked(chosen: list[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
+def _put(call: Call, repo: Repo, changed: Hook) -> None:
+    """Put a hook in the place of what it was, once nothing speaks against it."""
+    _check_free(repo, changed)
+    changed.updated_at = call.state.now()
+    repo.hooks[changed.id] = changed
+
+
 def _check_free(repo: Repo, hook: Hook) -> None:
-    for other in repo.hooks.values():
+    others = [other for other in repo.hooks.values() if other.id != hook.id]
+    for other in others:
         if other.url == hook.url and set(other.events) & set(hook.events):
             raise _custom("Hook already exists on this repository")
     for event in hook.events:
-        if sum(event in other.events for other in repo.hooks.values()) >= _MAX_HOOKS:
+        if sum(event in other.events for other in others) >= _MAX_HOOKS:
             raise _custom(f'The "{event}" event cannot have more than {_MAX_HOOKS} hooks')
 
 
