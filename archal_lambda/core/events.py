@@ -73,9 +73,18 @@ def header_values(event: Mapping[str, Any], name: str) -> list[str]:
 
 @guarded
 def http_header(event: Mapping[str, Any], name: str) -> str | None:
-    """Find a header by its name in lower case, its values as one (RFC 9110, section 5.3); None if there is none."""
-    values = header_values(event, name)
-    return ",".join(values) if values else None
+    """Find a header by its name in lower case; None if there is none.
+
+    A load balancer may give lists of values, and VPC Lattice 2.0 always does.
+    """
+    for fields in (event.get("headers"), event.get("multiValueHeaders")):
+        if not isinstance(fields, Mapping):
+            continue
+        for key, value in cast("Mapping[str, object]", fields).items():
+            if key.lower() == name:
+                values = cast("list[object]", value) if isinstance(value, list) else [value]
+                return ",".join(one for one in values if isinstance(one, str))
+    return None
 
 
 @guarded
