@@ -36,7 +36,8 @@ def send(url, method="GET", *, json_body=None, body=b"", headers=()):
     target = url.partition(parts.netloc)[2] or "/"
     connection = HTTPConnection(parts.hostname, parts.port, timeout=5)
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        own = any(name.lower() == "host" for name, _ in fields)
+        connection.putrequest(method, target, skip_host=own, skip_accept_encoding=True)
         for name, value in fields:
             connection.putheader(name, value)
         if body or method in {"POST", "PUT", "PATCH"}:
